@@ -1,0 +1,124 @@
+#include "common/base/encode.h"
+
+static const char HEX[] = "0123456789abcdef";
+static const char BASE64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void hex_encode(const void *bytes, size_t n, char *out)
+{
+	const uint8_t *p = bytes;
+
+	for (size_t i = 0; i < n; i++) {
+		*out++ = HEX[p[i] >> 4];
+		*out++ = HEX[p[i] & 15];
+	}
+	*out = '\0';
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+bool hex_decode(struct slice hex, void *out, size_t n)
+{
+	uint8_t *p = out;
+
+	if (hex.n != 2 * n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		int high = hex_digit(hex.p[2 * i]);
+		int low = hex_digit(hex.p[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		p[i] = (uint8_t)(high << 4 | low);
+	}
+	return true;
+}
+
+bool base64_encode(struct buf *out, const void *bytes, size_t n)
+{
+	const uint8_t *p = bytes;
+
+	for (size_t i = 0; i < n; i += 3) {
+		uint32_t v = (uint32_t)p[i] << 16;
+		char four[4];
+
+		if (i + 1 < n)
+			v |= (uint32_t)p[i + 1] << 8;
+		if (i + 2 < n)
+			v |= p[i + 2];
+		four[0] = BASE64[v >> 18];
+		four[1] = BASE64[v >> 12 & 63];
+		four[2] = i + 1 < n ? BASE64[v >> 6 & 63] : '=';
+		four[3] = i + 2 < n ? BASE64[v & 63] : '=';
+		(void)buf_add(out, slice_of(four, 4)); /* `full` is sticky */
+	}
+	return buf_ok(out);
+}
+
+static int base64_digit(char c)
+{
+	const char *at = c != '\0' ? strchr(BASE64, c) : NULL;
+
+	return at != NULL ? (int)(at - BASE64) : -1;
+}
+
+bool base64_decode(struct slice text, void *out, size_t cap, size_t *ret_n)
+{
+	uint8_t *p = out;
+	size_t n = 0;
+
+	if (text.n % 4 != 0)
+		return false;
+	for (size_t i = 0; i < text.n; i += 4) {
+		bool last = i + 4 == text.n;
+		size_t pad = 0;
+		uint32_t v = 0;
+
+		if (last && text.p[i + 3] == '=')
+			pad = text.p[i + 2] == '=' ? 2 : 1;
+		for (size_t k = 0; k < 4; k++) {
+			int digit = k >= 4 - pad ? 0 : base64_digit(text.p[i + k]);
+
+			if (digit < 0)
+				return false;
+			v = v << 6 | (uint32_t)digit;
+		}
+		if ((pad == 2 && (v & 0xFFFF) != 0) || (pad == 1 && (v & 0xFF) != 0))
+			return false; /* bits behind the end */
+		for (size_t k = 0; k < 3 - pad; k++) {
+			if (n == cap)
+				return false;
+			p[n++] = (uint8_t)(v >> (16 - 8 * k));
+		}
+	}
+	*ret_n = n;
+	return true;
+}
+
+bool percent_decode(struct buf *out, struct slice text, bool plus_is_space)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+
+		if (c == '%') {
+			uint8_t byte;
+
+			if (i + 2 >= text.n || !hex_decode(slice_of(text.p + i + 1, 2), &byte, 1))
+				return false;
+			c = (char)byte;
+			i += 2;
+		} else if (c == '+' && plus_is_space) {
+			c = ' ';
+		}
+		(void)buf_addc(out, c); /* `full` is sticky */
+	}
+	return buf_ok(out);
+}

@@ -1,22 +1,22 @@
 /*
  * The parent of the worker processes: opens every listener, forks the children, starts new ones for
  * those that die, reloads them one after the other, stops them. It touches neither ZeroMQ nor a
- *byte of a client, and runs on a plain poll() loop without an event base, so that a forked child
- *inherits none: each child makes its own base, ZeroMQ context and timers.
+ * byte of a client, and runs on a plain poll() loop without an event base, so that a forked child
+ * inherits none: each child makes its own base, ZeroMQ context and timers.
  *
  *	sv = supervisor_new(&options);
- *	r = supervisor_listen(sv);	// as the user who may bind
- *	...				// drop rights
- *	status = supervisor_run(sv);	// forks; in a child, exits with what run() returned
+ *	r = supervisor_listen(sv, &which);	// as the user who may bind
+ *	...					// drop rights
+ *	status = supervisor_run(sv);		// forks; a child exits with what run() returned
  *
  * There are `workers` slots. Each slot has, for every TCP address, one socket of a SO_REUSEPORT
  * group; for a unix address all slots share one socket. The supervisor keeps them all open, so the
  * accept queue of a dead child waits for its successor and no connection is refused. A slot that
- * keeps dying pauses 0, 0.1, 0.5, 2, then 5 s between two starts: its share of new connections
- *waits that long at the most.
+ * keeps dying pauses 0, 0.1, 0.5, 2, then 5 s between two starts: its share of the new connections
+ * waits that long at the most.
  *
- * Signals: SIGTERM, SIGINT: drain all children, then end; the second one: at once. SIGHUP:
- *reload(). SIGCHLD: reap. SIGUSR1 goes on to the children (reopen logs and the like).
+ * Signals: SIGTERM, SIGINT: drain all children, then end; the second one: at once. SIGHUP: call
+ * reload(). SIGCHLD: reap. SIGUSR1 goes on to the children.
  *
  * Children know that the supervisor is gone by the end of their control socket: they stop accepting
  * and drain (see control.h).

@@ -3,10 +3,11 @@
  * arrives, control frames taken out from between fragments. Pure.
  *
  *	for (;;) {
- *		enum ws_event ev = ws_read(&r, &limits, bytes + used, n - used, &took, &msg,
- *&fault); used += took; if (ev == WS_MORE) break;		// keep bytes + used … n, at most
- *WS_LEFT_MAX bytes
- *		...			// WS_CLOSE and WS_FAULT are the last events
+ *		ev = ws_read(&r, &limits, bytes + used, n - used, &took, &msg, &fault);
+ *		used += took;
+ *		if (ev == WS_MORE)
+ *			break;	// keep what follows bytes + used: at most WS_LEFT_MAX bytes
+ *		...		// WS_CLOSE and WS_FAULT are the last events
  *	}
  *
  * A text or binary frame that lies whole in the input is unmasked there and handed out in place,

@@ -104,7 +104,6 @@ struct conf {
 	size_t nsqls;
 
 	struct conf_list includes; /* directories named by `include`, as they stand in the text */
-	struct conf_state *state;  /* bookkeeping of the parser */
 };
 
 /* One sentence for people: file, line, section, key, the value given, what is allowed. */
@@ -127,7 +126,7 @@ MUST_CHECK bool conf_parse(struct conf *c, struct slice text, const char *file,
 
 /*
  * One override from the environment, "CHAT_SECTION_KEY=value". Anything that does not begin with
- * CHAT_ and the name of a section is ignored. CHAT_APP_ID, CHAT_APP_KEY ... set the only
+ * CHAT_ and the names of a section and a key is ignored. CHAT_APP_ID, CHAT_APP_KEY ... set the only
  * application and make one named "default" if there is none. False: *err_fault is set.
  */
 MUST_CHECK bool conf_env(struct conf *c, const char *assignment, struct conf_fault *err_fault);
@@ -157,6 +156,9 @@ bool conf_needs_restart(const struct conf *old, const struct conf *new, struct b
 
 /* The application the chat belongs to: [chat] app, else the first; NULL when there is none. */
 const struct conf_app *conf_chat_app(const struct conf *c);
+
+/* Its id, which is the section's name where no id is given. */
+const char *conf_app_id(const struct conf_app *app);
 
 /* Query of [sql "NAME"], or NULL. */
 const char *conf_sql(const struct conf *c, const char *name);

@@ -16,7 +16,7 @@
  * waits that long at the most.
  *
  * Signals: SIGTERM, SIGINT: drain all children, then end; the second one: at once. SIGHUP: call
- * reload(). SIGCHLD: reap. SIGUSR1 goes on to the children.
+ * reload(). SIGCHLD: reap.
  *
  * Children know that the supervisor is gone by the end of their control socket: they stop accepting
  * and drain (see control.h).
@@ -52,7 +52,11 @@ struct supervisor_options {
 	usec_t drain;  /* how long a draining child may live; killed 2 s later. 0 = 30 s */
 	usec_t silent; /* a child whose control socket is silent that long is killed. 0 = 10 s */
 
-	/* The life of a child; its result is the exit status. Signals are at their defaults. */
+	/*
+	 * The life of a child; its result is the exit status. Signals are at their defaults, and
+	 * the child should treat SIGTERM and SIGINT as an order to drain: a terminal sends them to
+	 * all.
+	 */
 	int (*run)(const struct worker_start *start);
 	/*
 	 * On SIGHUP: read the configuration again. False: it was bad (and logged), nothing happens.

@@ -105,18 +105,20 @@ extern const struct stream_ops stream_plain;
 struct stream {
 	struct event ev;
 	struct streams *all;
+	const struct stream_ops *ops;
 	const struct stream_handler *handler;
 	void *ctx;
 	void *secure;		  /* of the TLS ops */
 	struct stream_left *left; /* bytes that on_bytes() did not use; NULL if none */
 	struct outq out;
-	TAILQ_ENTRY(stream) link;  /* closing list, by deadline */
-	SLIST_ENTRY(stream) dirty; /* has output to flush, or is dead */
-	uint32_t deadline_ms;	   /* while on the closing list; loop milliseconds, wraps */
-	int16_t err;
+	TAILQ_ENTRY(stream) closing; /* while CLOSING or LINGERING, by deadline */
+	STAILQ_ENTRY(stream) turn;   /* while something is to be done at the end of the turn */
+	usec_t deadline;
 	uint8_t state;
 	uint8_t flags;
-	uint8_t end;
+	uint8_t end; /* enum stream_end */
+	uint8_t renewals;
+	int err;
 };
 
 /*
@@ -163,7 +165,8 @@ void stream_want_drained(struct stream *s);
 /*
  * No more on_bytes() until resumed; what was not used is kept, what the client sends waits in the
  * kernel. After a resume the kept bytes are offered again at the end of the turn, without waiting
- * for new ones. Idempotent.
+ * for new ones; also if it was not paused, so that on_bytes() can spread its work over turns:
+ * return what is done so far and resume. Both are idempotent.
  */
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);

@@ -1,0 +1,84 @@
+/* What the files of the stream share. Nobody else includes this. */
+#ifndef WORKER_EDGE_STREAM_INTERNAL_H
+#define WORKER_EDGE_STREAM_INTERNAL_H
+
+#include "worker/edge/stream.h"
+
+/* OPEN → CLOSING → LINGERING → DEAD; any may go to DEAD at once. */
+enum state {
+	OPEN = 1,
+	CLOSING,   /* by us: output is still being written, input thrown away */
+	LINGERING, /* our side is shut; waits for the peer's */
+	DEAD,	   /* on_closed() comes at the end of the turn */
+};
+
+enum flag {
+	ON_TURN = 1,	   /* on the list of this turn */
+	PAUSED = 2,	   /* by stream_pause() */
+	CHOKED = 4,	   /* not read from because too much output waits */
+	WANT_WRITE = 8,	   /* the socket is full */
+	WANT_DRAINED = 16, /* on_drained() is asked for */
+	OFFER_AGAIN = 32,  /* offer the kept bytes at the end of the turn */
+	PEER_ENDED = 64,   /* while CLOSING */
+	PROGRESS = 128,	   /* output went out since the deadline was set */
+};
+
+struct stream_left {
+	uint32_t n;
+	uint32_t cap;
+	char bytes[];
+};
+
+TAILQ_HEAD(closing_list, stream);
+STAILQ_HEAD(turn_list, stream);
+
+struct streams {
+	struct loop *loop;
+	struct stream_limits limits;
+	struct stream_counts counts;
+	struct turn_list turn;
+	struct closing_list closing;
+	struct event turn_ev;
+	struct event closing_ev;
+	bool turn_set;
+	char buffer[STREAM_READ_BUFFER];
+};
+
+static inline bool has(const struct stream *s, enum flag f)
+{
+	return (s->flags & f) != 0;
+}
+
+static inline void set(struct stream *s, enum flag f)
+{
+	s->flags |= (uint8_t)f;
+}
+
+static inline void clear(struct stream *s, enum flag f)
+{
+	s->flags &= (uint8_t)~f;
+}
+
+/* Puts the stream on the list of this turn. */
+void stream_mark(struct stream *s);
+
+/* The first cause of the end wins; on_closed() follows at the end of the turn. */
+void stream_die(struct stream *s, enum stream_end end, int err);
+
+/* Shows the kept bytes to the owner again. */
+void stream_offer_left(struct stream *s);
+
+/* One read, and what came to the owner. */
+void stream_read(struct stream *s);
+
+/* One write; the rest waits until the socket is ready. */
+void stream_flush(struct stream *s);
+
+/* Watches the socket for what the state asks for. */
+void stream_watch(struct stream *s);
+
+/* Callbacks of the events in struct streams. */
+void stream_on_turn(evutil_socket_t fd, short what, void *arg);
+void stream_on_closing_time(evutil_socket_t fd, short what, void *arg);
+
+#endif

@@ -237,7 +237,7 @@ static bool scan_step(struct scan *s, enum expect *next)
 	return false;
 }
 
-static enum json_type type_of(char first)
+static enum json_kind type_of(char first)
 {
 	switch (first) {
 	case '{':
@@ -307,7 +307,7 @@ static size_t container_end(struct slice text, size_t at)
 
 static struct json_value value_at(struct slice text, size_t at)
 {
-	enum json_type type = type_of(text.p[at]);
+	enum json_kind type = type_of(text.p[at]);
 	size_t end = at;
 
 	if (type == JSON_STRING) {

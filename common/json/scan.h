@@ -24,7 +24,7 @@
 #include "common/base/macros.h"
 #include "common/base/slice.h"
 
-enum json_type {
+enum json_kind {
 	JSON_NONE, /* no value: a field that is not there */
 	JSON_NULL,
 	JSON_TRUE,
@@ -36,14 +36,14 @@ enum json_type {
 };
 
 struct json_value {
-	enum json_type type;
+	enum json_kind type;
 	struct slice raw; /* without blanks around it; a string with its quotes */
 };
 
 /* One value with nothing but blanks around it. False: not JSON, bad UTF-8 or nested too deep. */
 MUST_CHECK bool json_scan(struct slice text, struct json_value *ret_root);
 
-static inline bool json_is(const struct json_value *v, enum json_type type)
+static inline bool json_is(const struct json_value *v, enum json_kind type)
 {
 	return v->type == type;
 }

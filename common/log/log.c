@@ -104,7 +104,6 @@ void log_write(enum log_level level, const char *event, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	errno = saved; /* for %m */
 	if (vsnprintf(text, sizeof(text), fmt, args) < 0)
 		text[0] = '\0';
 	va_end(args);

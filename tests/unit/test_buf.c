@@ -1,0 +1,151 @@
+#include "common/base/buf.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void assert_text(const struct buf *b, const char *want)
+{
+	assert_int_equal(b->n, strlen(want));
+	assert_memory_equal(b->p, want, b->n);
+}
+
+static void appends_up_to_its_maximum(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4);
+	assert_true(buf_add(&b, SLICE("abcd")));
+	assert_false(buf_addc(&b, 'e'));
+	assert_false(buf_ok(&b));
+	assert_text(&b, "abcd");
+	buf_done(&b);
+}
+
+static void a_failed_append_adds_nothing_and_sticks(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 5);
+	assert_true(buf_add(&b, SLICE("abc")));
+	assert_false(buf_add(&b, SLICE("def")));
+	assert_text(&b, "abc");
+	assert_false(buf_addc(&b, 'd')); /* would fit, but the sequence is broken */
+	buf_clear(&b);
+	assert_true(buf_add(&b, SLICE("fghij")));
+	assert_text(&b, "fghij");
+	buf_done(&b);
+}
+
+static void refuses_sizes_that_overflow(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, SIZE_MAX);
+	assert_true(buf_addc(&b, 'a'));
+	assert_null(buf_reserve(&b, SIZE_MAX));
+	buf_done(&b);
+}
+
+static void an_empty_slice_fits_an_empty_buffer(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 0);
+	assert_true(buf_add(&b, SLICE_NONE));
+	assert_false(buf_addc(&b, 'a'));
+	buf_done(&b);
+}
+
+static void writes_numbers(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 100);
+	assert_true(buf_u64(&b, 0) && buf_addc(&b, ' ') && buf_u64(&b, UINT64_MAX) &&
+		    buf_addc(&b, ' ') && buf_i64(&b, INT64_MIN) && buf_addc(&b, ' ') &&
+		    buf_i64(&b, -1));
+	assert_text(&b, "0 18446744073709551615 -9223372036854775808 -1");
+	buf_done(&b);
+}
+
+static void formats_text_longer_than_its_stack_buffer(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 1000);
+	assert_true(buf_printf(&b, "%255d|", 1));
+	assert_int_equal(b.n, 256);
+	assert_true(buf_printf(&b, "%300d", 2));
+	assert_int_equal(b.n, 556);
+	assert_int_equal(b.p[555], '2');
+	buf_done(&b);
+}
+
+static void escapes_json(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 100);
+	assert_true(buf_json_str(&b, SLICE("a\"b\\c/\n\r\t\x01\x1f\xC3\xA9")));
+	assert_text(&b, "\"a\\\"b\\\\c/\\n\\r\\t\\u0001\\u001f\xC3\xA9\"");
+	buf_clear(&b);
+	assert_true(buf_json_str(&b, SLICE_NONE));
+	assert_text(&b, "\"\"");
+	buf_done(&b);
+}
+
+static void consumes_from_the_front(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 10);
+	assert_true(buf_add(&b, SLICE("abcdef")));
+	buf_consume(&b, 2);
+	assert_text(&b, "cdef");
+	buf_consume(&b, 99);
+	assert_int_equal(b.n, 0);
+	buf_done(&b);
+}
+
+static void ends_with_nul_when_there_is_room(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4);
+	assert_true(buf_add(&b, SLICE("abc")));
+	assert_string_equal(buf_cstr(&b), "abc");
+	assert_int_equal(b.n, 3);
+	assert_true(buf_addc(&b, 'd'));
+	assert_null(buf_cstr(&b));
+	buf_done(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(appends_up_to_its_maximum),
+		cmocka_unit_test(a_failed_append_adds_nothing_and_sticks),
+		cmocka_unit_test(refuses_sizes_that_overflow),
+		cmocka_unit_test(an_empty_slice_fits_an_empty_buffer),
+		cmocka_unit_test(writes_numbers),
+		cmocka_unit_test(formats_text_longer_than_its_stack_buffer),
+		cmocka_unit_test(escapes_json),
+		cmocka_unit_test(consumes_from_the_front),
+		cmocka_unit_test(ends_with_nul_when_there_is_room),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

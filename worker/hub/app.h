@@ -41,7 +41,6 @@ struct app {
 	uint32_t max_channel_name;
 	uint32_t authorize_timeout; /* seconds; 0 = never */
 	uint32_t connections;	    /* WebSockets of this worker; kept by app_count() */
-	struct app_links *links;    /* of the table */
 };
 
 /* What APP of the lane says. Lists are arrays of the caller. */
@@ -69,10 +68,14 @@ struct app_spec {
 
 struct apps;
 
+/* Indexes that the broker may use. */
+#define APPS_INDEX_MAX 65536
+
 MALLOC_LIKE struct apps *apps_new(void);
 void apps_free(struct apps *t);
 
-/* Adds or changes the app of this index; copies everything. */
+/* Adds or changes an app, known by its id; copies everything. NULL: the index is too high, or there
+ * are more secrets than PUSHER_SECRETS_MAX. */
 struct app *apps_put(struct apps *t, const struct app_spec *spec);
 /* A new broker numbers anew: marks all as gone; those it tells again by id keep their place. */
 void apps_begin(struct apps *t);
@@ -89,9 +92,9 @@ static inline void app_count(struct app *a, int by)
 
 /*
  * Whether a page of this origin may connect. Patterns: "*" (anything, also no origin),
- * "https://example.org[:8443]" (the whole origin), "example.org" (the host), "*.example.org" (hosts
- * below it), also "https:" and two slashes before "*.example.org". Letters compare without case. An empty origin (not a
- * browser) passes only with "*".
+ * "https://example.org[:8443]" (the whole origin), "example.org" (the host), "*.example.org" (the
+ * hosts below it); the star may follow a scheme too. Letters compare without case. An empty origin
+ * (not a browser) passes only with "*".
  */
 bool app_origin_ok(const struct app *a, struct slice origin);
 /* The same rules over another list; an empty list allows nothing. */

@@ -1,0 +1,136 @@
+#include "worker/pusher/encode.h"
+
+#include "common/base/limits.h"
+#include "common/base/utf8.h"
+
+/* A frame begins with the name of its event; names of ours need no escapes. */
+static void begin(struct buf *out, enum pusher_event ev)
+{
+	(void)buf_add(out, SLICE("{\"event\":\""));
+	(void)buf_add(out, pusher_event_name(ev));
+	(void)buf_addc(out, '"');
+}
+
+static void add_channel(struct buf *out, struct slice channel)
+{
+	if (channel.n == 0)
+		return;
+	(void)buf_add(out, SLICE(",\"channel\":"));
+	(void)buf_json_str(out, channel);
+}
+
+static void add_data(struct buf *out, struct slice data)
+{
+	(void)buf_add(out, SLICE(",\"data\":"));
+	(void)buf_json_str(out, data);
+}
+
+void pusher_encode_event(struct buf *out, struct slice event, struct slice channel,
+			 struct slice data, struct slice user_id)
+{
+	(void)buf_add(out, SLICE("{\"event\":"));
+	(void)buf_json_str(out, event);
+	add_channel(out, channel);
+	add_data(out, data);
+	if (user_id.p != NULL) {
+		(void)buf_add(out, SLICE(",\"user_id\":"));
+		(void)buf_json_str(out, user_id);
+	}
+	(void)buf_addc(out, '}');
+}
+
+void pusher_encode_established(struct buf *out, struct slice socket_id, unsigned activity_timeout)
+{
+	begin(out, PUSHER_EV_CONNECTION_ESTABLISHED);
+	(void)buf_printf(out,
+			 ",\"data\":\"{\\\"socket_id\\\":\\\"%.*s\\\","
+			 "\\\"activity_timeout\\\":%u}\"}",
+			 SLICE_ARG(socket_id), activity_timeout);
+}
+
+/* The longest start of a text that fits and ends with a whole character. */
+static struct slice shorten(struct slice text, size_t max)
+{
+	size_t n = text.n < max ? text.n : max;
+
+	while (n > 0 && n < text.n && ((unsigned char)text.p[n] & 0xC0) == 0x80)
+		n--;
+	return slice_first(text, n);
+}
+
+void pusher_encode_error(struct buf *out, int64_t code, struct slice text, struct slice detail)
+{
+	char message[512];
+	size_t room = sizeof(message);
+	size_t n = 0;
+
+	text = shorten(text, room);
+	memcpy(message, text.p, text.n);
+	n = text.n;
+	detail = shorten(detail, MIN(room - n, (size_t)LIMIT_EVENT_NAME));
+	if (detail.n > 0)
+		memcpy(message + n, detail.p, detail.n);
+	n += detail.n;
+
+	begin(out, PUSHER_EV_ERROR);
+	(void)buf_add(out, SLICE(",\"data\":{\"code\":"));
+	if (code == 0)
+		(void)buf_add(out, SLICE("null"));
+	else
+		(void)buf_i64(out, code);
+	(void)buf_add(out, SLICE(",\"message\":"));
+	(void)buf_json_str(out, slice_of(message, n));
+	(void)buf_add(out, SLICE("}}"));
+}
+
+void pusher_encode_subscribed(struct buf *out, struct slice channel, struct slice data)
+{
+	begin(out, PUSHER_EV_SUBSCRIPTION_SUCCEEDED);
+	add_channel(out, channel);
+	add_data(out, data);
+	(void)buf_addc(out, '}');
+}
+
+void pusher_encode_subscription_error(struct buf *out, struct slice channel, struct slice type,
+				      struct slice error, uint32_t status)
+{
+	struct buf data;
+
+	buf_init(&data, 4096);
+	(void)buf_add(&data, SLICE("{\"type\":"));
+	(void)buf_json_str(&data, shorten(type, 100));
+	(void)buf_add(&data, SLICE(",\"error\":"));
+	(void)buf_json_str(&data, shorten(error, 400));
+	(void)buf_add(&data, SLICE(",\"status\":"));
+	(void)buf_u64(&data, status);
+	(void)buf_addc(&data, '}');
+
+	begin(out, PUSHER_EV_SUBSCRIPTION_ERROR);
+	add_channel(out, shorten(channel, LIMIT_CHANNEL_NAME + 1));
+	add_data(out, buf_slice(&data));
+	(void)buf_addc(out, '}');
+	buf_done(&data);
+}
+
+void pusher_encode_signed_in(struct buf *out, struct slice user_data)
+{
+	struct buf data;
+
+	buf_init(&data, LIMIT_FRAME);
+	(void)buf_add(&data, SLICE("{\"user_data\":"));
+	(void)buf_json_str(&data, user_data);
+	(void)buf_addc(&data, '}');
+
+	begin(out, PUSHER_EV_SIGNIN_SUCCESS);
+	add_data(out, buf_slice(&data));
+	(void)buf_addc(out, '}');
+	buf_done(&data);
+}
+
+void pusher_encode_cache_miss(struct buf *out, struct slice channel)
+{
+	begin(out, PUSHER_EV_CACHE_MISS);
+	add_channel(out, channel);
+	add_data(out, SLICE("{}"));
+	(void)buf_addc(out, '}');
+}

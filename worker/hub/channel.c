@@ -240,6 +240,13 @@ static void deactivate(struct sub *s)
 	}
 }
 
+void hub_suspend(struct hub *h, struct sub *s, enum sub_state to)
+{
+	(void)h;
+	deactivate(s);
+	s->state = (uint8_t)to;
+}
+
 /* All but the place in the connection's array. */
 static void end(struct hub *h, struct sub *s)
 {

@@ -54,6 +54,8 @@ struct slice sub_user_info(const struct sub *s);
 
 /* From here on events reach it. Nothing happens if it is ACTIVE already. */
 void hub_activate(struct hub *h, struct sub *s);
+/* No events reach it any more; it stays, in state `to`. */
+void hub_suspend(struct hub *h, struct sub *s, enum sub_state to);
 /* Ends it and frees it; the channel goes with its last one. */
 void hub_unsubscribe(struct hub *h, struct sub *s);
 /* Ends all of a connection. */

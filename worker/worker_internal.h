@@ -1,0 +1,110 @@
+/* What the files of the worker and its sessions share. Nobody else includes this. */
+#ifndef WORKER_WORKER_INTERNAL_H
+#define WORKER_WORKER_INTERNAL_H
+
+#include "common/base/buf.h"
+#include "common/base/list.h"
+#include "common/log/log.h"
+#include "worker/edge/listener.h"
+#include "worker/edge/stream.h"
+#include "worker/hub/channel.h"
+#include "worker/proxy.h"
+#include "worker/session_table.h"
+#include "worker/wheel.h"
+#include "worker/worker.h"
+#include "worker/ws/message.h"
+
+struct link;
+struct loop;
+struct control;
+struct session_socket;
+
+TAILQ_HEAD(session_sockets, session_socket);
+
+enum worker_broker {
+	BROKER_AWAY,	/* never welcomed, or the lane is down */
+	BROKER_SYNCING, /* there, and being told our state */
+	BROKER_UP,
+};
+
+/* How far a new broker has been told. */
+enum worker_sync { SYNC_NONE, SYNC_BEGINS, SYNC_RUNS };
+
+/* Counters of the worker; only ever grow. */
+struct worker_counts {
+	uint64_t accepted;
+	uint64_t slow;	   /* closed with 4100 for their queue */
+	uint64_t silent;   /* closed with 4201 */
+	uint64_t refused;  /* at connect */
+	uint64_t dropped;  /* droppable events not queued */
+	uint64_t events;   /* EVENT records */
+	uint64_t repeated; /* of them dropped as had before */
+};
+
+struct worker {
+	const struct conf *conf;
+	struct loop *loop;
+	struct link *link;
+	struct streams *streams;
+	struct control *control;
+	struct apps *apps;
+	struct app *chat_app;
+	struct hub *hub;
+	struct wheel *wheel;
+	struct questions *questions; /* of the HTTP handlers */
+	struct publishes *publishes;
+	struct seen *seen;
+	struct proxies *proxies;
+	struct addresses *addresses;
+	struct listener **listeners;
+	unsigned listener_count;
+
+	struct session_table sessions;
+	struct session_sockets open;	/* established, oldest first */
+	struct session_socket *sync_at; /* the next one to tell a new broker about */
+	uint32_t held;			/* sessions that wait for the apps */
+
+	enum worker_broker broker;
+	enum worker_sync sync;
+	bool welcomed;
+	bool draining;
+	bool stopping;
+	uint32_t number;      /* of this worker; 0 before the first welcome */
+	uint32_t apps_wanted; /* still to come after WORKER_INFO */
+	uint64_t conn_counter;
+	uint64_t id_counter;
+	uint32_t sockets;
+	uint32_t websockets;
+	uint32_t sockets_max;
+	size_t waiting_bytes; /* commands of clients that wait */
+	usec_t drain_at;      /* when the next step of the drain is due */
+	usec_t drain_end;
+	int status;
+
+	struct buf out;	    /* the message being encoded */
+	struct buf record;  /* the record being encoded */
+	struct buf scratch; /* strings of the message being decoded */
+	struct buf member;  /* strings of its channel_data */
+	struct ws_limits ws_limits;
+	struct log_limit log_client;
+	struct worker_counts counts;
+};
+
+/* Whether records may be sent; during a resync only about what has been told already. */
+static inline bool worker_up(const struct worker *w)
+{
+	return w->broker == BROKER_UP;
+}
+
+/*
+ * Sends w->record on the lane and clears it. False: the broker is away or the lane is full; the
+ * caller tries again later or gives up.
+ */
+bool worker_send(struct worker *w, uint8_t kind);
+/* For what must arrive if the broker of today is to know the truth: closes, unsubscribes. */
+void worker_send_surely(struct worker *w, uint8_t kind);
+
+/* All sessions that wait for the broker may go on. */
+void worker_release(struct worker *w);
+
+#endif

@@ -83,7 +83,7 @@ bool worker_is_draining(const struct worker *w);
 uint32_t worker_sockets(const struct worker *w);
 uint32_t worker_websockets(const struct worker *w);
 
-/* The life of a child of the supervisor; start->ctx is the struct conf. Returns the exit status. */
-MUST_CHECK int worker_run(const struct worker_start *start);
+/* The life of a child of the supervisor. Returns the exit status. conf must outlive it. */
+MUST_CHECK int worker_run(const struct worker_start *start, const struct conf *conf);
 
 #endif

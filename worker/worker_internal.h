@@ -14,6 +14,7 @@
 #include "worker/worker.h"
 #include "worker/ws/message.h"
 
+struct event;
 struct link;
 struct loop;
 struct control;
@@ -49,15 +50,19 @@ struct worker {
 	struct control *control;
 	struct apps *apps;
 	struct app *chat_app;
+	char *chat_app_id;
 	struct hub *hub;
 	struct wheel *wheel;
-	struct questions *questions; /* of the HTTP handlers */
-	struct publishes *publishes;
-	struct seen *seen;
+	struct questions *questions; /* of the HTTP handlers, with their publishes */
+	struct seen *seen;	     /* publishes that have been delivered */
 	struct proxies *proxies;
 	struct addresses *addresses;
 	struct listener **listeners;
 	unsigned listener_count;
+	struct event *tick;
+	struct event *again; /* more to tell the broker in the next turn */
+	struct event *signals[2];
+	struct buf late; /* records that the lane had no room for: see worker_send_surely() */
 
 	struct session_table sessions;
 	struct session_sockets open;	/* established, oldest first */
@@ -68,7 +73,6 @@ struct worker {
 	enum worker_sync sync;
 	bool welcomed;
 	bool draining;
-	bool stopping;
 	uint32_t number;      /* of this worker; 0 before the first welcome */
 	uint32_t apps_wanted; /* still to come after WORKER_INFO */
 	uint64_t conn_counter;
@@ -77,9 +81,9 @@ struct worker {
 	uint32_t websockets;
 	uint32_t sockets_max;
 	size_t waiting_bytes; /* commands of clients that wait */
-	usec_t drain_at;      /* when the next step of the drain is due */
+	uint64_t drained;     /* connections that may have been sent away so far */
+	usec_t drain_from;
 	usec_t drain_end;
-	int status;
 
 	struct buf out;	    /* the message being encoded */
 	struct buf record;  /* the record being encoded */
@@ -106,5 +110,20 @@ void worker_send_surely(struct worker *w, uint8_t kind);
 
 /* All sessions that wait for the broker may go on. */
 void worker_release(struct worker *w);
+/* The applications are known: handshakes that were held are judged. */
+void worker_release_held(struct worker *w);
+
+/* Which application the chat belongs to, by id; it may be told later than its name. */
+void worker_set_chat_app(struct worker *w, struct slice id);
+void worker_find_chat_app(struct worker *w);
+
+/* ---- drain.c ---- */
+
+/* Stops accepting and sends the clients away, drain_rate of them a second; then the loop ends. */
+void drain_begin(struct worker *w, bool orphan);
+/* The same, all at once: the broker has given this worker up, or the supervisor wants the end. */
+void drain_now(struct worker *w);
+/* One step; for every tick. */
+void drain_step(struct worker *w);
 
 #endif

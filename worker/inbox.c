@@ -112,7 +112,7 @@ static void on_event(struct worker *w, const struct wire_event *m)
 	} else {
 		log_err("event.too_large", "bytes=%zu", m->data.n);
 	}
-	buf_clear(&w->out);
+	worker_out_done(w);
 }
 
 /* ---- one connection ---- */

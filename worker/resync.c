@@ -18,12 +18,19 @@ static bool tell_count(struct worker *w, uint8_t kind)
 	return fits && worker_send(w, kind);
 }
 
-void resync_begin(struct worker *w)
+void resync_forget(struct worker *w)
 {
 	struct session_socket *ws;
 
-	TAILQ_FOREACH (ws, &w->open, open)
+	TAILQ_FOREACH (ws, &w->open, list)
 		ws->s->flags &= (uint16_t)~SESSION_TOLD;
+	w->sync = SYNC_NONE;
+	w->sync_at = NULL;
+}
+
+void resync_begin(struct worker *w)
+{
+	resync_forget(w);
 	w->broker = BROKER_SYNCING;
 	w->sync = SYNC_BEGINS;
 	w->sync_at = TAILQ_FIRST(&w->open);
@@ -33,13 +40,14 @@ void resync_resume(struct worker *w)
 {
 	struct session_socket *ws;
 
-	w->broker = BROKER_UP;
-	TAILQ_FOREACH (ws, &w->open, open) {
+	w->broker = w->sync == SYNC_NONE ? BROKER_UP : BROKER_SYNCING;
+	TAILQ_FOREACH (ws, &w->open, list) {
 		if (!session_has(ws->s, SESSION_TOLD))
 			break;
 	}
 	w->sync_at = ws;
-	worker_release(w);
+	if (w->broker == BROKER_UP)
+		worker_release(w);
 }
 
 /* All that stands of one connection. False: the lane is full; it is told from its start again. */
@@ -72,7 +80,7 @@ static bool tell_some(struct worker *w)
 			s->flags &= (uint16_t)~SESSION_TOLD;
 			return false;
 		}
-		w->sync_at = TAILQ_NEXT(w->sync_at, open);
+		w->sync_at = TAILQ_NEXT(w->sync_at, list);
 		/* Opened after the broker was told all the rest: its commands have waited. */
 		if (w->broker == BROKER_UP)
 			session_pusher_go_on(s);
@@ -90,7 +98,7 @@ static void finish(struct worker *w)
 	log_notice("broker.up", "connections=%u subscriptions=%llu", w->websockets,
 		   (unsigned long long)hub_subscriptions(w->hub));
 	questions_again(w);
-	TAILQ_FOREACH_SAFE (ws, &w->open, open, next)
+	TAILQ_FOREACH_SAFE (ws, &w->open, list, next)
 		session_ask_again(ws->s);
 }
 

@@ -13,10 +13,13 @@
 
 struct worker;
 
-/* A new broker has told its apps: nothing of ours is known there. */
+/* A new broker: nothing is known there. */
+void resync_forget(struct worker *w);
+
+/* It has told its apps: now it is told what we hold. */
 void resync_begin(struct worker *w);
 
-/* The same broker is back: what it knew it still knows. */
+/* The same broker is back: what it knew it still knows, and a resync that was cut goes on. */
 void resync_resume(struct worker *w);
 
 /*

@@ -31,10 +31,14 @@ void session_enter(struct session *s, enum session_state to)
 	log_debug("session.state", "id=%llu from=%s to=%s", (unsigned long long)s->id,
 		  state_names[s->state], state_names[to]);
 	if (s->state == SESSION_HELD)
-		s->w->held--;
+		TAILQ_REMOVE(&s->w->held, s->ws, list);
+	if (s->state == SESSION_OPEN)
+		TAILQ_REMOVE(&s->w->open, s->ws, list);
 	s->state = (uint8_t)to;
 	if (to == SESSION_HELD)
-		s->w->held++;
+		TAILQ_INSERT_TAIL(&s->w->held, s->ws, list);
+	if (to == SESSION_OPEN)
+		TAILQ_INSERT_TAIL(&s->w->open, s->ws, list);
 	if (to != SESSION_CLOSING)
 		session_arm(s);
 }

@@ -67,13 +67,19 @@ void session_http_due(struct session *s, usec_t now)
 
 static void believe_proxy(struct session *s, const struct http_request *r)
 {
+	struct slice last = SLICE("");
+	struct slice line;
 	struct slice client;
+	unsigned at = 0;
 
 	if (!session_has(s, SESSION_PROXIED))
 		return;
 	if (s->peer == NULL)
 		s->peer = mem_strdup(s->address);
-	client = proxies_client(s->w->proxies, http_header(r, SLICE("X-Forwarded-For")));
+	/* Each proxy appends: the last line has the last word. */
+	while (http_header_next(r, SLICE("X-Forwarded-For"), &at, &line))
+		last = line;
+	client = proxies_client(s->w->proxies, last);
 	free(s->address);
 	s->address = client.n > 0 ? slice_dup(client) : mem_strdup(s->peer);
 	if (slice_eq_nocase(http_header(r, SLICE("X-Forwarded-Proto")), SLICE("https")))

@@ -93,17 +93,17 @@ struct session_socket {
 	uint16_t close_code;
 	uint32_t nonce; /* second number of the socket id */
 	usec_t faults_at;
-	usec_t heard;		     /* the last whole frame of the client */
-	usec_t pinged;		     /* our ping that is not answered; 0 = none */
-	usec_t waiting_since;	     /* for the broker; 0 = not */
-	usec_t opened;		     /* on the loop's clock */
-	int64_t opened_at;	     /* Unix epoch */
-	struct quota events;	     /* client events */
-	struct session_user *user;   /* signed in as; NULL = nobody */
-	struct session_user *signin; /* asked for */
-	struct session_hello *hello; /* until it is established or refused */
-	char *agent;		     /* "js 8.6.0", at most 64 bytes */
-	TAILQ_ENTRY(session_socket) open;
+	usec_t heard;			  /* the last whole frame of the client */
+	usec_t pinged;			  /* our ping that is not answered; 0 = none */
+	usec_t waiting_since;		  /* for the broker; 0 = not */
+	usec_t opened;			  /* on the loop's clock */
+	int64_t opened_at;		  /* Unix epoch */
+	struct quota events;		  /* client events */
+	struct session_user *user;	  /* signed in as; NULL = nobody */
+	struct session_user *signin;	  /* asked for */
+	struct session_hello *hello;	  /* until it is established or refused */
+	char *agent;			  /* "js 8.6.0", at most 64 bytes */
+	TAILQ_ENTRY(session_socket) list; /* of the worker: held, or open */
 	struct session *s;
 };
 

@@ -17,12 +17,18 @@
 
 void session_ws_out(struct session *s)
 {
+	struct worker *w = s->w;
 	struct frame *f;
 
-	if (!buf_ok(&s->w->out))
-		die("a message of more than %zu bytes", s->w->out.max);
-	f = ws_text_frame(buf_slice(&s->w->out));
-	buf_clear(&s->w->out);
+	if (!buf_ok(&w->out)) {
+		/* A snapshot beyond all measure: without it the client would be wrong for ever. */
+		log_err("message.too_large", "bytes=%zu", w->out.n);
+		worker_out_done(w);
+		session_ws_end(s, PUSHER_END_OVERLOAD);
+		return;
+	}
+	f = ws_text_frame(buf_slice(&w->out));
+	worker_out_done(w);
 	session_push(s, f);
 	frame_unref(f);
 }
@@ -95,13 +101,17 @@ void session_ws_leave(struct session *s)
 {
 	struct worker *w = s->w;
 	struct session_socket *ws = s->ws;
+	char text[SOCKET_ID_TEXT];
 
 	hub_unsubscribe_all(w->hub, &s->sub);
 	session_pusher_done(s);
 	if (s->state == SESSION_OPEN) {
+		if (worker_may_log(w))
+			log_info("client.closed", "socket_id=%.*s code=%u seconds=%llu",
+				 SLICE_ARG(session_socket_id(s, text)), ws->close_code,
+				 (unsigned long long)((worker_now(w) - ws->opened) / USEC_PER_SEC));
 		if (w->sync_at == ws)
-			w->sync_at = TAILQ_NEXT(ws, open);
-		TAILQ_REMOVE(&w->open, ws, open);
+			w->sync_at = TAILQ_NEXT(ws, list);
 		w->websockets--;
 		app_count(s->app, -1);
 	}
@@ -204,8 +214,10 @@ static void establish(struct session *s)
 	session_enter(s, SESSION_OPEN);
 	app_count(s->app, 1);
 	w->websockets++;
-	TAILQ_INSERT_TAIL(&w->open, ws, open);
 
+	if (worker_may_log(w))
+		log_info("client.connected", "socket_id=%.*s address=%s app=%.*s",
+			 SLICE_ARG(session_socket_id(s, text)), s->address, SLICE_ARG(s->app->id));
 	pusher_encode_established(&w->out, session_socket_id(s, text),
 				  (unsigned)(w->conf->worker.activity_timeout / USEC_PER_SEC));
 	session_ws_out(s);

@@ -71,6 +71,24 @@ uint32_t worker_websockets(const struct worker *w)
 	return w->websockets;
 }
 
+bool worker_may_log(struct worker *w)
+{
+	return log_enabled(LOG_LEVEL_INFO) && log_allowed(&w->log_client, w->conf->log.client_lines,
+							  worker_now(w), "client.lines");
+}
+
+/* What a large snapshot has left behind is not kept. */
+#define OUT_KEPT (256U << 10)
+
+void worker_out_done(struct worker *w)
+{
+	buf_clear(&w->out);
+	if (w->out.cap <= OUT_KEPT)
+		return;
+	buf_done(&w->out);
+	buf_init(&w->out, LIMIT_FRAME);
+}
+
 void worker_set_chat_app(struct worker *w, struct slice id)
 {
 	free(w->chat_app_id);
@@ -128,21 +146,17 @@ void worker_release(struct worker *w)
 	struct session_socket *ws;
 	struct session_socket *next;
 
-	TAILQ_FOREACH_SAFE (ws, &w->open, open, next)
+	TAILQ_FOREACH_SAFE (ws, &w->open, list, next)
 		session_pusher_go_on(ws->s);
+	questions_go_on(w);
 }
 
 void worker_release_held(struct worker *w)
 {
-	size_t at = 0;
-	struct session *s;
+	struct session_socket *ws;
 
-	while (w->held > 0 && (s = session_table_next(&w->sessions, &at)) != NULL) {
-		if (s->state != SESSION_HELD)
-			continue;
-		session_ws_release(s);
-		at = 0; /* it has another id now, or none: rows have moved */
-	}
+	while ((ws = TAILQ_FIRST(&w->held)) != NULL)
+		session_ws_release(ws->s); /* open or refused: no longer held */
 }
 
 /* ---- callbacks of the lane ---- */
@@ -158,9 +172,10 @@ static void on_up(void *ctx, bool new_broker)
 
 	log_info("broker.connected", "new=%d", new_broker);
 	/* A new one says first who we are and which applications there are. */
-	if (new_broker)
+	if (new_broker) {
 		buf_clear(&w->late);
-	else if (w->welcomed)
+		resync_forget(w);
+	} else if (w->welcomed)
 		resync_resume(w);
 }
 
@@ -170,8 +185,6 @@ static void on_down(void *ctx)
 
 	log_warning("broker.away", "websockets=%u", w->websockets);
 	w->broker = BROKER_AWAY;
-	w->sync = SYNC_NONE;
-	w->sync_at = NULL;
 }
 
 static void on_retired(void *ctx)
@@ -310,6 +323,7 @@ static void open_state(struct worker *w)
 	w->ws_limits.max_fragments = conf->limits.max_fragments;
 	w->sockets_max = most_sockets(conf);
 	TAILQ_INIT(&w->open);
+	TAILQ_INIT(&w->held);
 	w->apps = apps_new();
 	w->hub = hub_new(&hub_callbacks, w);
 	w->proxies = proxies_new(conf->proxy.trusted.v, conf->proxy.trusted.n);
@@ -372,9 +386,11 @@ static void close_all(struct worker *w)
 	size_t at = 0;
 
 	/* Nobody is left, or the time is over: what remains is cut off. */
-	while ((s = session_table_next(&w->sessions, &at)) != NULL) {
-		session_abort(s);
-		at = 0;
+	while (w->sessions.count > 0) {
+		s = session_table_next(&w->sessions, &at);
+		if (s != NULL)
+			session_abort(s);
+		at = s != NULL ? at - 1 : 0; /* rows behind it have moved up */
 	}
 	for (unsigned i = 0; i < w->listener_count; i++)
 		listener_free(w->listeners[i]);

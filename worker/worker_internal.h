@@ -66,8 +66,8 @@ struct worker {
 
 	struct session_table sessions;
 	struct session_sockets open;	/* established, oldest first */
+	struct session_sockets held;	/* wait for the apps */
 	struct session_socket *sync_at; /* the next one to tell a new broker about */
-	uint32_t held;			/* sessions that wait for the apps */
 
 	enum worker_broker broker;
 	enum worker_sync sync;
@@ -107,6 +107,12 @@ static inline bool worker_up(const struct worker *w)
 bool worker_send(struct worker *w, uint8_t kind);
 /* For what must arrive if the broker of today is to know the truth: closes, unsubscribes. */
 void worker_send_surely(struct worker *w, uint8_t kind);
+
+/* Whether a line that clients cause is to be written now. */
+bool worker_may_log(struct worker *w);
+
+/* Empties w->out; a large one is given back. */
+void worker_out_done(struct worker *w);
 
 /* All sessions that wait for the broker may go on. */
 void worker_release(struct worker *w);

@@ -19,8 +19,6 @@
 #define FILES_MAX 16
 #define ADDRESSES_MAX 32
 
-extern char **environ;
-
 struct role {
 	const char *files[FILES_MAX]; /* in the order of the command line */
 	size_t file_count;

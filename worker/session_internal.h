@@ -5,7 +5,8 @@
  *	session.c         life: accept, states, deadlines, end
  *	session_http.c    requests and answers, the upgrade
  *	session_ws.c      messages, control frames, connection_established, close frames
- *	session_pusher.c  commands of the client, in order
+ *	session_pusher.c  commands of the client
+ *	session_queue.c   which of them have to wait
  *	session_broker.c  what the broker says about this client
  */
 #ifndef WORKER_SESSION_INTERNAL_H
@@ -190,7 +191,16 @@ void session_ws_end(struct session *s, enum pusher_error_id why);
 #define SOCKET_ID_TEXT 48
 struct slice session_socket_id(const struct session *s, char text[SOCKET_ID_TEXT]);
 
-/* ---- session_pusher.c ---- */
+/* ---- session_pusher.c: the order of commands is explained there ---- */
+
+enum outcome { DONE, WAIT };
+
+/* One command. WAIT: nothing has happened, try again later. */
+enum outcome session_run(struct session *s, struct slice text);
+void session_error(struct session *s, enum pusher_error_id id, struct slice detail);
+void session_refuse(struct session *s, struct slice channel, enum pusher_refusal_id id);
+
+/* ---- session_queue.c ---- */
 
 /* A text message: done, or put off until the broker has answered. */
 void session_pusher_message(struct session *s, struct slice text);
@@ -199,8 +209,6 @@ void session_pusher_go_on(struct session *s);
 /* Has waited too long: everything that waits is refused. */
 void session_pusher_give_up(struct session *s);
 void session_pusher_done(struct session *s);
-void session_error(struct session *s, enum pusher_error_id id, struct slice detail);
-void session_refuse(struct session *s, struct slice channel, enum pusher_refusal_id id);
 /* An answer that the client waited for has come. */
 void session_answered(struct session *s);
 

@@ -20,12 +20,6 @@
  *
  * and once one waits, all behind it wait. Only pings are answered at once.
  */
-enum outcome { DONE, WAIT };
-
-/* Commands that may wait; then nothing more is read from the client. */
-#define QUEUE_MAX 1024
-#define QUEUE_BYTES_MAX (128U << 10)
-
 /* ---- answers ---- */
 
 static void send_error(struct session *s, int64_t code, struct slice text, struct slice detail)
@@ -396,7 +390,7 @@ static enum outcome client_event(struct session *s, const struct pusher_cmd *cmd
 
 /* ---- one message ---- */
 
-static enum outcome run(struct session *s, struct slice text)
+enum outcome session_run(struct session *s, struct slice text)
 {
 	enum pusher_error_id why;
 	struct pusher_cmd cmd;
@@ -423,169 +417,4 @@ static enum outcome run(struct session *s, struct slice text)
 		break;
 	}
 	return DONE;
-}
-
-/* ---- what waits ---- */
-
-static void put_off(struct session *s, struct slice text)
-{
-	struct session_socket *ws = s->ws;
-	struct session_waiting *it = mem_alloc(sizeof(*it) + text.n);
-
-	it->n = (uint32_t)text.n;
-	memcpy(it->text, text.p, text.n);
-	STAILQ_INSERT_TAIL(&ws->queue, it, link);
-	ws->queued++;
-	ws->queued_bytes += it->n;
-	s->w->waiting_bytes += it->n;
-	if (ws->waiting_since == 0) {
-		ws->waiting_since = worker_now(s->w);
-		session_arm(s);
-	}
-	if (ws->queued >= QUEUE_MAX || ws->queued_bytes >= QUEUE_BYTES_MAX ||
-	    s->w->waiting_bytes >= s->w->conf->worker.pending_memory) {
-		s->flags |= SESSION_PAUSED;
-		stream_pause(&s->stream);
-	}
-}
-
-/* Out of the queue before it runs: the end of the connection would free it. */
-static struct session_waiting *take_first(struct session *s)
-{
-	struct session_socket *ws = s->ws;
-	struct session_waiting *it = STAILQ_FIRST(&ws->queue);
-
-	STAILQ_REMOVE_HEAD(&ws->queue, link);
-	ws->queued--;
-	ws->queued_bytes -= it->n;
-	s->w->waiting_bytes -= it->n;
-	return it;
-}
-
-static void put_back(struct session *s, struct session_waiting *it)
-{
-	struct session_socket *ws = s->ws;
-
-	STAILQ_INSERT_HEAD(&ws->queue, it, link);
-	ws->queued++;
-	ws->queued_bytes += it->n;
-	s->w->waiting_bytes += it->n;
-}
-
-void session_pusher_done(struct session *s)
-{
-	while (!STAILQ_EMPTY(&s->ws->queue))
-		free(take_first(s));
-}
-
-static void read_on(struct session *s)
-{
-	if (!session_has(s, SESSION_PAUSED) || s->ws->queued > QUEUE_MAX / 2 ||
-	    s->ws->queued_bytes > QUEUE_BYTES_MAX / 2)
-		return;
-	s->flags &= (uint16_t)~SESSION_PAUSED;
-	stream_resume(&s->stream);
-}
-
-void session_pusher_message(struct session *s, struct slice text)
-{
-	if (STAILQ_EMPTY(&s->ws->queue)) {
-		if (run(s, text) == WAIT)
-			put_off(s, text);
-	} else if (pusher_is_ping(text)) {
-		session_ws_pong(s);
-	} else {
-		put_off(s, text);
-	}
-}
-
-void session_pusher_go_on(struct session *s)
-{
-	struct session_socket *ws = s->ws;
-
-	while (s->state == SESSION_OPEN && !STAILQ_EMPTY(&ws->queue)) {
-		struct session_waiting *it = take_first(s);
-
-		if (run(s, slice_of(it->text, it->n)) == WAIT) {
-			put_back(s, it);
-			return;
-		}
-		free(it);
-	}
-	if (s->state != SESSION_OPEN)
-		return;
-	if (ws->outstanding == 0)
-		ws->waiting_since = 0;
-	read_on(s);
-}
-
-void session_answered(struct session *s)
-{
-	struct session_socket *ws = s->ws;
-
-	ws->outstanding--;
-	/* Each answer shows that the broker works: the others get the whole time again. */
-	ws->waiting_since = ws->outstanding > 0 || ws->queued > 0 ? worker_now(s->w) : 0;
-	session_pusher_go_on(s);
-}
-
-/* ---- giving up ---- */
-
-/* Tells what a waiting command would have been told, had the broker been asked in vain. */
-static void refuse_waiting(struct session *s, struct slice text)
-{
-	enum pusher_error_id why;
-	struct pusher_cmd cmd;
-
-	if (run(s, text) == DONE || s->state != SESSION_OPEN)
-		return;
-	if (!pusher_decode(text, &s->w->scratch, &cmd, &why))
-		return;
-	if (cmd.kind == PUSHER_CMD_SUBSCRIBE)
-		session_refuse(s, cmd.channel, PUSHER_REF_BROKER);
-	else
-		session_error(s, PUSHER_ERR_UNAVAILABLE, SLICE_NONE);
-}
-
-/* The answers that are out are no longer waited for. */
-static void abandon(struct session *s)
-{
-	struct session_socket *ws = s->ws;
-
-	for (uint32_t i = 0; i < s->sub.sub_count && s->state == SESSION_OPEN; i++) {
-		struct sub *sub = s->sub.subs[i];
-
-		if (sub->waiting == 0 || sub->state == SUB_ABANDONED ||
-		    (sub->flags & SUB_GIVEN_UP) != 0)
-			continue;
-		if (sub->state == SUB_PENDING)
-			sub->state = SUB_ABANDONED;
-		else
-			sub->flags |= SUB_GIVEN_UP;
-		session_refuse(s, channel_name(sub->channel), PUSHER_REF_BROKER);
-	}
-	if (s->state != SESSION_OPEN)
-		return;
-	if (ws->signing_in)
-		session_error(s, PUSHER_ERR_UNAVAILABLE, SLICE_NONE);
-	ws->signing_in = false;
-	ws->outstanding = 0;
-}
-
-void session_pusher_give_up(struct session *s)
-{
-	struct session_socket *ws = s->ws;
-
-	abandon(s);
-	while (s->state == SESSION_OPEN && !STAILQ_EMPTY(&ws->queue)) {
-		struct session_waiting *it = take_first(s);
-
-		refuse_waiting(s, slice_of(it->text, it->n));
-		free(it);
-	}
-	if (s->state != SESSION_OPEN)
-		return;
-	if (ws->outstanding == 0)
-		ws->waiting_since = 0;
-	read_on(s);
 }

@@ -59,6 +59,14 @@ struct slice session_socket_id(const struct session *s, char text[SOCKET_ID_TEXT
 
 /* ---- ending ---- */
 
+/* Where there is no room for it, the end of the connection has to do. */
+static void push_last(struct session *s, struct frame *f)
+{
+	if (!stream_send(&s->stream, f))
+		log_debug("session.no_last_frame", "id=%llu", (unsigned long long)s->id);
+	frame_unref(f);
+}
+
 void session_ws_close(struct session *s, uint16_t code, struct slice reason, bool with_error)
 {
 	struct frame *f;
@@ -70,12 +78,10 @@ void session_ws_close(struct session *s, uint16_t code, struct slice reason, boo
 		pusher_encode_error(&s->w->out, code, reason, SLICE_NONE);
 		f = ws_text_frame(buf_slice(&s->w->out));
 		buf_clear(&s->w->out);
-		(void)stream_send(&s->stream, f); /* no room: the close frame has the code, too */
-		frame_unref(f);
+		push_last(s, f);
 	}
 	f = ws_close_frame(code, reason);
-	(void)stream_send(&s->stream, f); /* no room: then the end of the connection has to do */
-	frame_unref(f);
+	push_last(s, f);
 	s->ws->close_code = code;
 	session_finish(s);
 }
@@ -341,8 +347,7 @@ static void on_close(struct session *s, uint16_t code)
 {
 	struct frame *f = ws_close_echo(code);
 
-	(void)stream_send(&s->stream, f); /* no room: the client knows anyway */
-	frame_unref(f);
+	push_last(s, f);
 	s->ws->close_code = code;
 	session_finish(s);
 }

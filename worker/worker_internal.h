@@ -100,6 +100,11 @@ static inline bool worker_up(const struct worker *w)
 	return w->broker == BROKER_UP;
 }
 
+/* ---- outbox.c ---- */
+
+/* Sends what had no room before, in its order; false when there still is none. */
+bool outbox_flush(struct worker *w);
+
 /*
  * Sends w->record on the lane and clears it. False: the broker is away or the lane is full; the
  * caller tries again later or gives up.

@@ -1,7 +1,6 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
-#include "worker/api/api.h"
 #include "worker/http/param.h"
 #include "worker/session_internal.h"
 #include "worker/worker_internal.h"
@@ -164,7 +163,7 @@ static void serve(struct session *s)
 
 		session_respond(s->w, s->id, &busy);
 	} else {
-		api_handle(s->w, s, r);
+		s->w->serve(s->w, s, r);
 	}
 	if (s->state == SESSION_ANSWER && s->http->answered)
 		next_request(s);

@@ -370,6 +370,7 @@ int worker_run(const struct worker_start *start, const struct conf *conf)
 	int r;
 
 	w->conf = conf;
+	w->serve = api_handle;
 	open_state(w);
 	open_loop(w); /* an event base of our own: none crosses a fork */
 	r = open_link(w, start);

@@ -18,6 +18,7 @@ struct event;
 struct link;
 struct loop;
 struct control;
+struct http_request;
 struct session_socket;
 
 TAILQ_HEAD(session_sockets, session_socket);
@@ -47,6 +48,8 @@ struct worker {
 	struct loop *loop;
 	struct link *link;
 	struct streams *streams;
+	/* api_handle(): takes a request that is no upgrade */
+	void (*serve)(struct worker *w, struct session *s, const struct http_request *r);
 	struct control *control;
 	struct apps *apps;
 	struct app *chat_app;

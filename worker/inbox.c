@@ -2,6 +2,7 @@
 
 #include "common/base/limits.h"
 #include "common/wire/wire.h"
+#include "worker/link/seen.h"
 #include "worker/pusher/encode.h"
 #include "worker/questions.h"
 #include "worker/resync.h"
@@ -96,7 +97,7 @@ static void on_event(struct worker *w, const struct wire_event *m)
 	struct frame *f;
 
 	w->counts.events++;
-	if (m->number != 0 && false) {
+	if (m->number != 0 && !seen_add(w->seen, m->origin, m->number, m->channel)) {
 		w->counts.repeated++;
 		return;
 	}

@@ -1,0 +1,108 @@
+/*
+ * Every statement of the broker, once: name, text, types of its parameters, the columns that are
+ * read from its result, and the connections that prepare it. Parameters travel in binary as
+ * pg_param.h writes them; columns are found by name, so a statement may give more of them and in
+ * any order.
+ *
+ * Those marked as configurable may be replaced by [sql "NAME"] query = ... : the new text gets the
+ * same parameters, with the types shown here, and must give the same columns, of types that
+ * pg_row.h reads (cast what is something else). Both are checked when it is prepared.
+ */
+#ifndef BROKER_STORE_PG_STMT_H
+#define BROKER_STORE_PG_STMT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/store/pg_param.h"
+#include "common/base/macros.h"
+
+enum pg_role {
+	PG_ROLE_CONTROL,
+	PG_ROLE_MIRROR,
+	PG_ROLE_MESSAGES0,
+	PG_ROLE_MESSAGES1,
+	PG_ROLE_LOOKUPS,
+	PG_ROLE_OUTBOX,
+	PG_ROLES,
+};
+
+enum pg_stmt_id {
+	/* control */
+	PG_SCHEMA_VERSION,
+	PG_GUARD_TAKE,
+	PG_BROKER_START,
+	PG_BROKER_HEARTBEAT,
+	PG_BROKER_STOP,
+	/* mirror */
+	PG_MARK_READ,
+	PG_MARK_WRITE,
+	PG_CONN_DELETE,
+	PG_CONN_PUT,
+	PG_MEMBER_DELETE,
+	PG_MEMBER_PUT,
+	PG_USER_DELETE,
+	PG_USER_PUT,
+	PG_LAST_SEEN_PUT,
+	PG_WORKER_CONNS_DELETE,
+	PG_WORKER_MEMBERS_DELETE,
+	PG_EPOCH_CONNS_DELETE,
+	PG_EPOCH_MEMBERS_DELETE,
+	PG_EPOCH_USERS_DELETE,
+	/* messages 0 and 1 */
+	PG_POST_MESSAGES,
+	PG_MOVE_CURSORS,
+	PG_ASYNC_COMMIT,
+	PG_CREATE_CHAT,
+	PG_ADD_PARTICIPANT,
+	PG_REMOVE_PARTICIPANT,
+	PG_EDIT_MESSAGE,
+	PG_DELETE_MESSAGE,
+	PG_SET_POLICY,
+	PG_SET_HIDDEN,
+	/* look-ups */
+	PG_FIND_TOKEN,
+	PG_TOUCH_TOKEN,
+	PG_USERS,
+	PG_CONTACTS,
+	PG_SHARES_CHAT,
+	PG_PARTICIPANT,
+	PG_PARTICIPANTS,
+	PG_FIND_MESSAGE,
+	PG_HISTORY,
+	PG_CATCH_UP,
+	PG_ACTIVE_CHATS,
+	PG_CHAT_VIEW,
+	PG_RECEIPTS,
+	/* outbox */
+	PG_OUTBOX_LOCK,
+	PG_OUTBOX_TAKE,
+	PG_OUTBOX_WAKE,
+
+	PG_STMTS,
+};
+
+struct pg_stmt {
+	const char *name;
+	const char *text;
+	enum pg_type types[PG_PARAMS_MAX]; /* as many as there are parameters, then 0 */
+	const char *columns; /* names that the result must have, with blanks between */
+	unsigned roles;	     /* bits of enum pg_role */
+	bool configurable;
+	char *own; /* text of the configuration, or NULL */
+};
+
+struct pg_stmts {
+	struct pg_stmt v[PG_STMTS];
+};
+
+void pg_stmts_init(struct pg_stmts *s);
+void pg_stmts_done(struct pg_stmts *s);
+
+/* Replaces a statement; the text is copied. False: no configurable statement has that name. */
+MUST_CHECK bool pg_stmts_replace(struct pg_stmts *s, const char *name, const char *query);
+
+int pg_stmt_params(const struct pg_stmt *s);
+
+#endif

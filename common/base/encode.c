@@ -70,6 +70,22 @@ static int base64_digit(char c)
 	return at != NULL ? (int)(at - BASE64) : -1;
 }
 
+/* Four digits, of which the last `pad` are missing, as 24 bits; false if that is no such group. */
+static bool base64_group(const char *four, size_t pad, uint32_t *ret_bits)
+{
+	uint32_t v = 0;
+
+	for (size_t k = 0; k < 4; k++) {
+		int digit = k >= 4 - pad ? 0 : base64_digit(four[k]);
+
+		if (digit < 0)
+			return false;
+		v = v << 6 | (uint32_t)digit;
+	}
+	*ret_bits = v;
+	return (v & ((1U << (8 * pad)) - 1)) == 0; /* no bits behind the end */
+}
+
 bool base64_decode(struct slice text, void *out, size_t cap, size_t *ret_n)
 {
 	uint8_t *p = out;
@@ -80,19 +96,12 @@ bool base64_decode(struct slice text, void *out, size_t cap, size_t *ret_n)
 	for (size_t i = 0; i < text.n; i += 4) {
 		bool last = i + 4 == text.n;
 		size_t pad = 0;
-		uint32_t v = 0;
+		uint32_t v;
 
 		if (last && text.p[i + 3] == '=')
 			pad = text.p[i + 2] == '=' ? 2 : 1;
-		for (size_t k = 0; k < 4; k++) {
-			int digit = k >= 4 - pad ? 0 : base64_digit(text.p[i + k]);
-
-			if (digit < 0)
-				return false;
-			v = v << 6 | (uint32_t)digit;
-		}
-		if ((pad == 2 && (v & 0xFFFF) != 0) || (pad == 1 && (v & 0xFF) != 0))
-			return false; /* bits behind the end */
+		if (!base64_group(text.p + i, pad, &v))
+			return false;
 		for (size_t k = 0; k < 3 - pad; k++) {
 			if (n == cap)
 				return false;

@@ -1,4 +1,4 @@
-/* Lists and trees: the BSD macros of libbsd (headers only), which have the _SAFE loops glibc lacks. */
+/* Lists and trees: the BSD macros of libbsd (headers only); glibc's lack the _SAFE loops. */
 #ifndef COMMON_BASE_LIST_H
 #define COMMON_BASE_LIST_H
 

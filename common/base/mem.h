@@ -1,6 +1,6 @@
 /*
- * Allocation that ends the process instead of returning NULL. Therefore every size that a client can
- * influence is bounded before it comes here.
+ * Allocation that ends the process instead of returning NULL. Therefore every size that a client
+ * can influence is bounded before it comes here.
  */
 #ifndef COMMON_BASE_MEM_H
 #define COMMON_BASE_MEM_H

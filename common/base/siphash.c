@@ -48,7 +48,7 @@ uint64_t siphash(const void *bytes, size_t n, const uint64_t key[2])
 	size_t left = n;
 
 	for (; left >= 8; left -= 8, p += 8) {
-		memcpy(&m, p, 8); /* little endian, as every Debian release architecture we build for */
+		memcpy(&m, p, 8); /* little endian, as all that we build for */
 		absorb(&s, m);
 	}
 	m = (uint64_t)(n & 0xFF) << 56;

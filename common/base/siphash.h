@@ -1,6 +1,6 @@
 /*
- * SipHash-2-4 (Aumasson, Bernstein): keyed hash for tables whose keys clients choose, so that nobody
- * can aim collisions. The process draws one key at start.
+ * SipHash-2-4 (Aumasson, Bernstein): keyed hash for tables whose keys clients choose, so that
+ * nobody can aim collisions. The process draws one key at start.
  */
 #ifndef COMMON_BASE_SIPHASH_H
 #define COMMON_BASE_SIPHASH_H

@@ -19,7 +19,10 @@ struct slice {
 
 /* A slice of a string literal, for expressions and for static initialisers. */
 #define SLICE(literal) ((struct slice){"" literal "", sizeof(literal) - 1})
-#define SLICE_INIT(literal) {"" literal "", sizeof(literal) - 1}
+#define SLICE_INIT(literal) \
+	{ \
+		"" literal "", sizeof(literal) - 1 \
+	}
 #define SLICE_NONE ((struct slice){NULL, 0})
 
 /* For printf: printf("%.*s", SLICE_ARG(s)) */
@@ -57,7 +60,7 @@ static inline struct slice slice_skip(struct slice s, size_t n)
 {
 	if (n > s.n)
 		n = s.n;
-	return (struct slice){s.p != NULL ? s.p + n : NULL, s.n - n};
+	return (struct slice){n > 0 ? s.p + n : s.p, s.n - n};
 }
 
 static inline struct slice slice_first(struct slice s, size_t n)

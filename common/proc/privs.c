@@ -18,8 +18,11 @@ static int find_user(const char *user, const struct passwd **ret_pw)
 	errno = 0;
 	const struct passwd *pw = getpwnam(user);
 
-	if (pw == NULL)
-		return errno != 0 ? -errno : -ENOENT;
+	if (pw == NULL) {
+		int err = errno;
+
+		return err != 0 ? -err : -ENOENT;
+	}
 	*ret_pw = pw;
 	return 0;
 }
@@ -29,7 +32,7 @@ int privs_lookup(const char *user, unsigned int *ret_uid, unsigned int *ret_gid)
 	const struct passwd *pw;
 	int r = find_user(user, &pw);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	*ret_uid = pw->pw_uid;
 	*ret_gid = pw->pw_gid;
@@ -51,7 +54,7 @@ int privs_drop(const char *user)
 	if (user[0] == '\0')
 		return -EPERM;
 	r = find_user(user, &pw);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (pw->pw_uid == 0)
 		return -EPERM;

@@ -36,9 +36,9 @@ static size_t make_key(char key[KEY_MAX], const struct app *app, struct slice na
 {
 	if (name.n > UINT8_MAX)
 		die("channel name of %zu bytes", name.n);
-	memcpy(key, &app, sizeof(app));
-	memcpy(key + sizeof(app), name.p, name.n);
-	return sizeof(app) + name.n;
+	memcpy(key, &app, sizeof(struct app *));
+	memcpy(key + sizeof(struct app *), name.p, name.n);
+	return sizeof(struct app *) + name.n;
 }
 
 struct hub *hub_new(const struct hub_ops *ops, void *ctx)
@@ -74,7 +74,7 @@ struct channel *hub_find(const struct hub *h, const struct app *app, struct slic
 
 struct slice channel_name(const struct channel *c)
 {
-	return slice_of(c->key + sizeof(c->app), c->name_n);
+	return slice_of(c->key + sizeof(struct app *), c->name_n);
 }
 
 enum channel_kind channel_kind(const struct channel *c)

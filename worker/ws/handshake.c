@@ -85,7 +85,7 @@ struct frame *ws_refusal_frame(const struct fault *f)
 	static const struct http_line version[] = {
 		{SLICE_INIT("Sec-WebSocket-Version"), SLICE_INIT("13")},
 		{SLICE_INIT("Upgrade"), SLICE_INIT("websocket")},
-		{SLICE_INIT("Connection"), SLICE_INIT("Upgrade")}, /* goes with it, beside "close" */
+		{SLICE_INIT("Connection"), SLICE_INIT("Upgrade")}, /* beside "close" */
 	};
 	struct http_response answer = {
 		.status = f->http_status,

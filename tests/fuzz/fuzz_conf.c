@@ -15,9 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (conf_parse(c, slice_of(data, size), "fuzz", &fault)) {
 		bool whole = conf_check(c, &fault);
 
-		if (conf_dump(c, &dump) &&
-		    (!conf_parse(again, buf_slice(&dump), "dump", &fault) ||
-		     conf_check(again, &fault) != whole))
+		if (conf_dump(c, &dump) && (!conf_parse(again, buf_slice(&dump), "dump", &fault) ||
+					    conf_check(again, &fault) != whole))
 			die("%s", fault.text);
 	}
 	buf_done(&dump);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,18 +20,18 @@ static int replay_file(const char *path)
 		return 1;
 	}
 	size_t n = fread(data, 1, sizeof(data), f);
-	int failed = ferror(f);
+	int failed = ferror(f) != 0;
 
 	(void)fclose(f);
 	uint8_t *copy = malloc(n > 0 ? n : 1); /* of exactly this size, for the sanitizer */
 
-	if (copy == NULL || failed)
+	if (copy == NULL)
 		return 1;
-	for (size_t i = 0; i < n; i++)
-		copy[i] = data[i];
-	(void)LLVMFuzzerTestOneInput(copy, n);
+	memcpy(copy, data, n);
+	if (!failed)
+		(void)LLVMFuzzerTestOneInput(copy, n);
 	free(copy);
-	return 0;
+	return failed;
 }
 
 int main(int argc, char **argv)

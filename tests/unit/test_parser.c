@@ -124,24 +124,15 @@ static const struct bad_case BAD[] = {
 #define CHUNKED POST "Transfer-Encoding: chunked\r\n\r\n"
 
 static const struct bad_case BAD_CHUNKS[] = {
-	{SLICE_INIT(CHUNKED "\r\n"), 400},
-	{SLICE_INIT(CHUNKED "g\r\n"), 400},
-	{SLICE_INIT(CHUNKED " 1\r\n"), 400},
-	{SLICE_INIT(CHUNKED "1 \r\n"), 400},
-	{SLICE_INIT(CHUNKED "1;a=b\r\n"), 400},
-	{SLICE_INIT(CHUNKED "1\n"), 400},
-	{SLICE_INIT(CHUNKED "1\rX"), 400},
-	{SLICE_INIT(CHUNKED "0x1\r\n"), 400},
-	{SLICE_INIT(CHUNKED "000000001\r\n"), 400},
-	{SLICE_INIT(CHUNKED "1\r\nab"), 400},
-	{SLICE_INIT(CHUNKED "1\r\na\n"), 400},
-	{SLICE_INIT(CHUNKED "1\r\na\rX"), 400},
-	{SLICE_INIT(CHUNKED "0\r\nA: b\r\n"), 400},
-	{SLICE_INIT(CHUNKED "0\r\n\n"), 400},
-	{SLICE_INIT(CHUNKED "0\r\n\rX"), 400},
-	{SLICE_INIT(CHUNKED "41\r\n"), 413},
-	{SLICE_INIT(CHUNKED "ffffffff\r\n"), 413},
-	{SLICE_INIT(CHUNKED "1\r\na\r\n40\r\n"), 413},
+	{SLICE_INIT(CHUNKED "\r\n"), 400},	    {SLICE_INIT(CHUNKED "g\r\n"), 400},
+	{SLICE_INIT(CHUNKED " 1\r\n"), 400},	    {SLICE_INIT(CHUNKED "1 \r\n"), 400},
+	{SLICE_INIT(CHUNKED "1;a=b\r\n"), 400},	    {SLICE_INIT(CHUNKED "1\n"), 400},
+	{SLICE_INIT(CHUNKED "1\rX"), 400},	    {SLICE_INIT(CHUNKED "0x1\r\n"), 400},
+	{SLICE_INIT(CHUNKED "000000001\r\n"), 400}, {SLICE_INIT(CHUNKED "1\r\nab"), 400},
+	{SLICE_INIT(CHUNKED "1\r\na\n"), 400},	    {SLICE_INIT(CHUNKED "1\r\na\rX"), 400},
+	{SLICE_INIT(CHUNKED "0\r\nA: b\r\n"), 400}, {SLICE_INIT(CHUNKED "0\r\n\n"), 400},
+	{SLICE_INIT(CHUNKED "0\r\n\rX"), 400},	    {SLICE_INIT(CHUNKED "41\r\n"), 413},
+	{SLICE_INIT(CHUNKED "ffffffff\r\n"), 413},  {SLICE_INIT(CHUNKED "1\r\na\r\n40\r\n"), 413},
 };
 
 static void refuse(const struct bad_case *c, size_t piece)
@@ -414,10 +405,10 @@ static void test_expect(void **state)
 	http_parser_reset(p);
 
 	/* the body is there already: nobody waits */
-	assert_int_equal(http_parse(p,
-				    SLICE(POST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\na"),
-				    &used, &err),
-			 PARSE_MORE);
+	assert_int_equal(
+		http_parse(p, SLICE(POST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\na"),
+			   &used, &err),
+		PARSE_MORE);
 	assert_false(http_take_continue(p));
 	http_parser_free(p);
 
@@ -454,14 +445,10 @@ static void test_methods(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refuses),
-		cmocka_unit_test(test_any_pieces),
-		cmocka_unit_test(test_pipelined),
-		cmocka_unit_test(test_chunked),
-		cmocka_unit_test(test_body_at_limit),
-		cmocka_unit_test(test_head_limits),
-		cmocka_unit_test(test_keep_alive),
-		cmocka_unit_test(test_expect),
+		cmocka_unit_test(test_refuses),	      cmocka_unit_test(test_any_pieces),
+		cmocka_unit_test(test_pipelined),     cmocka_unit_test(test_chunked),
+		cmocka_unit_test(test_body_at_limit), cmocka_unit_test(test_head_limits),
+		cmocka_unit_test(test_keep_alive),    cmocka_unit_test(test_expect),
 		cmocka_unit_test(test_methods),
 	};
 

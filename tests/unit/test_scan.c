@@ -332,13 +332,13 @@ static void texts_stay_where_they_are(void **state)
 	struct json_value root = scan("[\"a\\n\",\"b\\n\",\"plain\",\"\\u00e9\\u00e9\\u00e9\"]");
 	struct json_iter it = {0};
 	struct json_value v;
-	struct slice text[4];
+	struct slice text[4] = {0};
 	struct buf scratch;
 
 	(void)state;
 	buf_init(&scratch, 1000);
 	json_scratch(&scratch, root.raw.n);
-	for (size_t i = 0; json_next(&root, &it, &v); i++)
+	for (size_t i = 0; i < ARRAY_LEN(text) && json_next(&root, &it, &v); i++)
 		text[i] = json_text(&v, &scratch);
 	assert_true(slice_eq(text[0], SLICE("a\n")));
 	assert_true(slice_eq(text[1], SLICE("b\n")));

@@ -87,7 +87,7 @@ static void test_cancel_and_arm_anew(void **state)
 
 static void test_beyond_one_revolution(void **state)
 {
-	usec_t far = 1000 * WHEEL_SLOTS; /* ms: twenty revolutions */
+	usec_t far = 1000ULL * WHEEL_SLOTS; /* ms: twenty revolutions */
 
 	(void)state;
 	wheel_arm(wheel, &timers[0], at(far));

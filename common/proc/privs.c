@@ -13,26 +13,23 @@ bool privs_are_root(void)
 	return geteuid() == 0;
 }
 
-static int find_user(const char *user, const struct passwd **ret_pw)
+/* NULL: *err_code is -ENOENT or what else went wrong. */
+static const struct passwd *find_user(const char *user, int *err_code)
 {
 	errno = 0;
 	const struct passwd *pw = getpwnam(user);
 
-	if (pw == NULL) {
-		int err = errno;
-
-		return err != 0 ? -err : -ENOENT;
-	}
-	*ret_pw = pw;
-	return 0;
+	if (pw == NULL)
+		*err_code = errno != 0 ? -errno : -ENOENT;
+	return pw;
 }
 
 int privs_lookup(const char *user, unsigned int *ret_uid, unsigned int *ret_gid)
 {
-	const struct passwd *pw;
-	int r = find_user(user, &pw);
+	int r = 0;
+	const struct passwd *pw = find_user(user, &r);
 
-	if (r != 0)
+	if (pw == NULL)
 		return r;
 	*ret_uid = pw->pw_uid;
 	*ret_gid = pw->pw_gid;
@@ -46,15 +43,15 @@ static int no_new_privs(void)
 
 int privs_drop(const char *user)
 {
-	const struct passwd *pw;
-	int r;
+	int r = 0;
 
 	if (!privs_are_root())
 		return no_new_privs();
 	if (user[0] == '\0')
 		return -EPERM;
-	r = find_user(user, &pw);
-	if (r != 0)
+	const struct passwd *pw = find_user(user, &r);
+
+	if (pw == NULL)
 		return r;
 	if (pw->pw_uid == 0)
 		return -EPERM;

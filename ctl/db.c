@@ -1,0 +1,241 @@
+#include "ctl/db.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/crypto/hmac.h"
+#include "ctl/commands.h"
+
+int db_config(const struct args *args, bool secrets, struct conf **ret_conf)
+{
+	struct conf_source source = {
+		.file = args->nfiles > 0 ? args->files[0] : CONF_FILE,
+		.optional = args->nfiles == 0,
+		.more = args->files + 1,
+		.nmore = args->nfiles > 1 ? args->nfiles - 1 : 0,
+		.env = environ,
+		.secrets = secrets,
+	};
+	struct conf_fault fault;
+
+	if (conf_load(&source, ret_conf, &fault))
+		return CTL_OK;
+	(void)fprintf(stderr, "chatctl: %s\n", fault.text);
+	return CTL_CONFIG;
+}
+
+/* Messages of the server without the context that only its functions understand. */
+static void on_notice(void *ctx, const PGresult *r)
+{
+	const char *severity = PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	(void)ctx;
+	if (severity != NULL && strcmp(severity, "WARNING") == 0)
+		(void)fprintf(stderr, "chatctl: %s\n",
+			      PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY));
+}
+
+/* What stands later overrides: the conninfo may name a time limit of its own. */
+static int connect_to(const char *conninfo, const char *password, PGconn **ret_db)
+{
+	const char *keys[] = {"connect_timeout",	   "dbname",   "client_encoding",
+			      "fallback_application_name", "password", NULL};
+	const char *values[] = {"10", conninfo, "UTF8", "chatctl", password, NULL};
+	PGconn *db = PQconnectdbParams(keys, values, 1);
+	PGresult *r = NULL;
+
+	if (db == NULL)
+		die("out of memory connecting");
+	PQsetNoticeReceiver(db, on_notice, NULL);
+	if (PQstatus(db) == CONNECTION_OK)
+		r = PQexec(db, "SET timezone = 'UTC'; SET search_path = pg_catalog");
+	if (PQresultStatus(r) != PGRES_COMMAND_OK) {
+		(void)fprintf(stderr, "chatctl: %s", PQerrorMessage(db));
+		PQclear(r);
+		PQfinish(db);
+		return CTL_UNAVAILABLE;
+	}
+	PQclear(r);
+	*ret_db = db;
+	return CTL_OK;
+}
+
+static int connect_configured(const struct conf_database *conf, PGconn **ret_db)
+{
+	char *password = NULL;
+	int status = CTL_OK;
+
+	if (conf->conninfo[0] == '\0') {
+		(void)fputs("chatctl: [database] conninfo is empty: there is no database\n",
+			    stderr);
+		return CTL_CONFIG;
+	}
+	if (conf->password_file[0] != '\0') {
+		int r = conf_secret(conf->password_file, &password);
+
+		if (r < 0) {
+			(void)fprintf(stderr, "chatctl: [database] password_file = %s: %s\n",
+				      conf->password_file, strerror(-r));
+			return CTL_CONFIG;
+		}
+	}
+	status = connect_to(conf->conninfo, password, ret_db);
+	crypto_free_str(password);
+	return status;
+}
+
+int db_open(const struct args *args, PGconn **ret_db)
+{
+	struct conf *conf;
+	int status;
+
+	if (args->conninfo != NULL)
+		return connect_to(args->conninfo, NULL, ret_db);
+	status = db_config(args, false, &conf);
+	if (status != CTL_OK)
+		return status;
+	status = connect_configured(&conf->database, ret_db);
+	conf_free(conf);
+	return status;
+}
+
+PGresult *db_query(PGconn *db, const char *sql, int nparams, const char *const *params)
+{
+	PGresult *r = PQexecParams(db, sql, nparams, NULL, params, NULL, NULL, 0);
+	ExecStatusType s = PQresultStatus(r);
+
+	if (s == PGRES_TUPLES_OK || s == PGRES_COMMAND_OK)
+		return r;
+	(void)fprintf(stderr, "chatctl: %s", PQerrorMessage(db));
+	PQclear(r);
+	return NULL;
+}
+
+int db_failed(const PGconn *db)
+{
+	return PQstatus(db) == CONNECTION_OK ? CTL_REFUSED : CTL_UNAVAILABLE;
+}
+
+/* ---- output ---- */
+
+#define OBJECT_MAX (1 << 20)
+
+/* Numbers of pg_type, which never change. */
+enum {
+	TYPE_BOOL = 16,
+	TYPE_INT8 = 20,
+	TYPE_INT2 = 21,
+	TYPE_INT4 = 23,
+	TYPE_JSON = 114,
+	TYPE_JSONB = 3802,
+};
+
+static void put_field(struct buf *out, const PGresult *r, int row, int column)
+{
+	const char *text = PQgetvalue(r, row, column);
+
+	if (PQgetisnull(r, row, column)) {
+		(void)buf_add(out, SLICE("null"));
+		return;
+	}
+	switch (PQftype(r, column)) {
+	case TYPE_BOOL:
+		(void)buf_add(out, text[0] == 't' ? SLICE("true") : SLICE("false"));
+		break;
+	case TYPE_INT2:
+	case TYPE_INT4:
+	case TYPE_INT8:
+	case TYPE_JSON:
+	case TYPE_JSONB:
+		(void)buf_add(out, slice_str(text));
+		break;
+	default:
+		(void)buf_json_str(out, slice_str(text));
+	}
+}
+
+static void put_object(const PGresult *r, int row)
+{
+	struct buf out;
+
+	buf_init(&out, OBJECT_MAX);
+	for (int c = 0; c < PQnfields(r); c++) {
+		(void)buf_addc(&out, c == 0 ? '{' : ',');
+		(void)buf_json_str(&out, slice_str(PQfname(r, c)));
+		(void)buf_addc(&out, ':');
+		put_field(&out, r, row, c);
+	}
+	(void)buf_addc(&out, '}');
+	if (!buf_ok(&out))
+		die("a row of more than %d bytes", OBJECT_MAX);
+	(void)fwrite(out.p, 1, out.n, stdout); /* main() looks whether all was written */
+	buf_done(&out);
+}
+
+void db_print_object(const PGresult *r, int row)
+{
+	put_object(r, row);
+	(void)putchar('\n');
+}
+
+static void print_json(const PGresult *r)
+{
+	(void)putchar('[');
+	for (int row = 0; row < PQntuples(r); row++) {
+		(void)fputs(row == 0 ? "\n" : ",\n", stdout);
+		put_object(r, row);
+	}
+	(void)fputs("\n]\n", stdout);
+}
+
+#define COLUMNS_MAX 16
+
+/* Width of a column in bytes; close enough where names are not ASCII. */
+static int width(const PGresult *r, int column)
+{
+	int most = (int)strlen(PQfname(r, column));
+
+	for (int row = 0; row < PQntuples(r); row++)
+		most = MAX(most, PQgetlength(r, row, column));
+	return MIN(most, 60);
+}
+
+/* A terminal must not obey what somebody chose as a name. */
+static void put_cell(const char *text, int cell_width, bool last)
+{
+	int n = 0;
+
+	for (; text[n] != '\0'; n++)
+		(void)putchar((unsigned char)text[n] < 0x20 || text[n] == 0x7f ? '?' : text[n]);
+	if (last)
+		(void)putchar('\n');
+	else
+		(void)printf("%*s  ", MAX(cell_width - n, 0), "");
+}
+
+static void print_table(const PGresult *r)
+{
+	int columns = PQnfields(r);
+	int widths[COLUMNS_MAX];
+
+	if (columns > COLUMNS_MAX)
+		die("a table of %d columns", columns);
+	for (int c = 0; c < columns; c++)
+		widths[c] = width(r, c);
+	for (int row = -1; row < PQntuples(r); row++) {
+		for (int c = 0; c < columns; c++)
+			put_cell(row < 0 ? PQfname(r, c) : PQgetvalue(r, row, c), widths[c],
+				 c == columns - 1);
+	}
+}
+
+void db_print(const PGresult *r, bool json)
+{
+	if (json)
+		print_json(r);
+	else
+		print_table(r);
+}

@@ -1,0 +1,47 @@
+/*
+ * A connection to the database for the commands, on blocking libpq. Errors are written to standard
+ * error where they happen; callers only pass the exit status on.
+ *
+ *	PGconn *db;
+ *	int status = db_open(args, &db);
+ *	if (status != CTL_OK)
+ *		return status;
+ *	PGresult *r = db_query(db, "SELECT ...", 2, (const char *[]){a, b});
+ *	...
+ *	PQclear(r);
+ *	PQfinish(db);
+ */
+#ifndef CTL_DB_H
+#define CTL_DB_H
+
+#include <libpq-fe.h>
+
+#include "common/base/macros.h"
+#include "common/conf/conf_file.h"
+#include "ctl/args.h"
+
+/* The files of --config, else CONF_FILE if it exists, and the environment. CTL_OK or CTL_CONFIG. */
+MUST_CHECK int db_config(const struct args *args, bool secrets, struct conf **ret_conf);
+
+/* By --conninfo, else by the configuration. CTL_OK, CTL_CONFIG or CTL_UNAVAILABLE. */
+MUST_CHECK int db_open(const struct args *args, PGconn **ret_db);
+
+/*
+ * One statement with text parameters (NULL = null). NULL when it failed; else the result, to be
+ * cleared by the caller.
+ */
+MUST_CHECK PGresult *db_query(PGconn *db, const char *sql, int nparams, const char *const *params);
+
+/* The exit status after a failed statement: CTL_UNAVAILABLE when the connection is gone. */
+MUST_CHECK int db_failed(const PGconn *db);
+
+/*
+ * The rows for people, in aligned columns, or with `json` one array of objects for programs:
+ * integers, booleans and json columns as such, all else as strings.
+ */
+void db_print(const PGresult *r, bool json);
+
+/* One row as a JSON object on a line of its own. */
+void db_print_object(const PGresult *r, int row);
+
+#endif

@@ -1,0 +1,175 @@
+/* chatctl status: GET /status on the broker's admin socket. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/base/buf.h"
+#include "common/json/scan.h"
+#include "ctl/commands.h"
+#include "ctl/db.h"
+
+#define ANSWER_MAX (1 << 20)
+#define WAIT_SECONDS 5
+
+/* The configured path of the socket. CTL_OK or CTL_CONFIG. */
+static int socket_path(const struct args *args, struct sockaddr_un *ret_address)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct conf *conf = NULL;
+	int status = CTL_OK;
+	int n = 0;
+
+	if (args->socket == NULL)
+		status = db_config(args, false, &conf);
+	if (status != CTL_OK)
+		return status;
+	if (args->socket != NULL)
+		n = snprintf(address.sun_path, sizeof(address.sun_path), "%s", args->socket);
+	else if (conf->admin.socket[0] != '\0')
+		n = snprintf(address.sun_path, sizeof(address.sun_path), "%s", conf->admin.socket);
+	else
+		n = snprintf(address.sun_path, sizeof(address.sun_path), "%s/admin.sock",
+			     conf->broker.run_dir);
+	conf_free(conf);
+	if (n < 0 || (size_t)n >= sizeof(address.sun_path)) {
+		(void)fputs("chatctl: the path of the admin socket is too long\n", stderr);
+		return CTL_CONFIG;
+	}
+	*ret_address = address;
+	return CTL_OK;
+}
+
+/* A connected descriptor or -errno. */
+static int dial(const struct sockaddr_un *address)
+{
+	const struct timeval wait = {.tv_sec = WAIT_SECONDS};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int r = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) != 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) != 0 ||
+	    connect(fd, (const struct sockaddr *)(const void *)address, sizeof(*address)) != 0)
+		r = -errno;
+	if (r == 0)
+		return fd;
+	(void)close(fd);
+	return r;
+}
+
+/* HTTP/1.0, so that the answer ends with the connection. 0 or -errno. */
+static int ask(int fd, struct buf *answer)
+{
+	static const char question[] = "GET /status HTTP/1.0\r\nHost: localhost\r\n\r\n";
+	ssize_t n = send(fd, question, sizeof(question) - 1, MSG_NOSIGNAL);
+
+	if (n != (ssize_t)sizeof(question) - 1)
+		return n < 0 ? -errno : -EPIPE;
+	for (;;) {
+		char *at = buf_reserve(answer, 4096);
+
+		if (at == NULL)
+			return -EFBIG;
+		n = recv(fd, at, 4096, 0);
+		if (n == 0)
+			return 0;
+		if (n > 0)
+			answer->n += (size_t)n;
+		else if (errno != EINTR)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+	}
+}
+
+/* The body of an answer with status 200 or 503 (running, not ready). */
+static bool split(struct slice answer, struct slice *ret_body)
+{
+	const char *end = answer.n > 0 ? memmem(answer.p, answer.n, "\r\n\r\n", 4) : NULL;
+	struct slice version;
+	struct slice rest;
+
+	if (end == NULL || !slice_starts(answer, SLICE("HTTP/1.")) ||
+	    !slice_cut(answer, ' ', &version, &rest) ||
+	    !(slice_starts(rest, SLICE("200")) || slice_starts(rest, SLICE("503"))))
+		return false;
+	*ret_body = slice_trim(slice_skip(answer, (size_t)(end - answer.p) + 4));
+	return true;
+}
+
+/* A string without its quotes, anything else as it is. */
+static void print_value(const struct json_value *value, int width)
+{
+	struct buf text;
+
+	buf_init(&text, ANSWER_MAX); /* enough: it is part of the answer */
+	if (!json_is(value, JSON_STRING) || !json_append_text(value, &text))
+		(void)buf_add(&text, value->raw);
+	(void)printf("%-*.*s", width, SLICE_ARG(buf_slice(&text)));
+	buf_done(&text);
+}
+
+/* One line for each member of the object. */
+static bool print_members(struct slice body)
+{
+	struct json_iter it = {0};
+	struct json_value root;
+	struct json_value name;
+	struct json_value value;
+
+	if (!json_scan(body, &root) || !json_is(&root, JSON_OBJECT))
+		return false;
+	while (json_next_member(&root, &it, &name, &value)) {
+		print_value(&name, 24);
+		(void)putchar(' ');
+		print_value(&value, 0);
+		(void)putchar('\n');
+	}
+	return true;
+}
+
+static int show(struct slice answer, bool json)
+{
+	struct slice body;
+
+	if (split(answer, &body) && body.n > 0) {
+		if (json) {
+			(void)printf("%.*s\n", SLICE_ARG(body));
+			return CTL_OK;
+		}
+		if (print_members(body))
+			return CTL_OK;
+	}
+	(void)fputs("chatctl: what answers on the admin socket is no broker\n", stderr);
+	return CTL_UNAVAILABLE;
+}
+
+int command_status(const struct args *args)
+{
+	struct sockaddr_un address;
+	struct buf answer;
+	int status = socket_path(args, &address);
+
+	if (status != CTL_OK)
+		return status;
+	int fd = dial(&address);
+	int r = fd;
+
+	buf_init(&answer, ANSWER_MAX);
+	if (fd >= 0)
+		r = ask(fd, &answer);
+	if (r < 0) {
+		(void)fprintf(stderr, "chatctl: no broker answers on %s: %s\n", address.sun_path,
+			      strerror(-r));
+		status = CTL_UNAVAILABLE;
+	} else {
+		status = show(buf_slice(&answer), args->json);
+	}
+	buf_done(&answer);
+	if (fd >= 0)
+		(void)close(fd);
+	return status;
+}

@@ -123,14 +123,14 @@ struct chat_answer {
 	bool presence;		/* channel_data belongs to it */
 };
 
-typedef void chat_done_fn(void *ctx, const struct chat_answer *a);
+typedef void chat_answer_fn(void *ctx, const struct chat_answer *a);
 
 /*
  * May the caller's user subscribe the channel (empty: sign in)? A grant is remembered for that
  * socket, bounded, until it closes: see chat_subscribing().
  */
 void chat_authorize(struct chat *c, usec_t now, const struct chat_caller *caller,
-		    struct slice channel, chat_done_fn *done, void *ctx);
+		    struct slice channel, chat_answer_fn *done, void *ctx);
 
 /* The fields of a wire_chat_call; those that its route does not have are empty. */
 struct chat_call {
@@ -154,7 +154,7 @@ struct chat_call {
 };
 
 /* A route of /api/websocket. The answers are those of the API, Laravel-shaped errors included. */
-void chat_call(struct chat *c, usec_t now, const struct chat_call *call, chat_done_fn *done,
+void chat_call(struct chat *c, usec_t now, const struct chat_call *call, chat_answer_fn *done,
 	       void *ctx);
 
 /* ---- what connections do; told by the dispatcher ---- */

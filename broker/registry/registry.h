@@ -144,7 +144,7 @@ bool registry_is_signed_in(const struct registry *reg, uint64_t conn, struct sli
 enum registry_result {
 	REGISTRY_OK,
 	REGISTRY_UNKNOWN, /* no such connection */
-	REGISTRY_FULL,	  /* the presence channel has max_members */
+	REGISTRY_FULL,	  /* the presence channel has max_members, or its snapshot no room */
 };
 
 struct registry_subscribe {
@@ -208,8 +208,8 @@ bool registry_user(const struct registry *reg, uint32_t app, struct slice user_i
  * presence channel. fn may close them only after the walk.
  */
 typedef void registry_conn_fn(void *ctx, uint64_t conn, uint32_t worker);
-void registry_user_conns(const struct registry *reg, uint32_t app, struct slice user_id,
-			 bool members, registry_conn_fn *fn, void *ctx);
+void registry_user_conns(struct registry *reg, uint32_t app, struct slice user_id, bool members,
+			 registry_conn_fn *fn, void *ctx);
 
 /* Connections of one application; of all with UINT32_MAX. */
 uint32_t registry_connections(const struct registry *reg, uint32_t app);
@@ -219,7 +219,7 @@ uint32_t registry_connections(const struct registry *reg, uint32_t app);
  * user_row. *cursor is 0 at first. True: there is more. What changes between two calls may be
  * missed or told twice.
  */
-bool registry_walk(const struct registry *reg, uint64_t *cursor, uint32_t most);
+bool registry_walk(struct registry *reg, uint64_t *cursor, uint32_t most);
 
 /* ---- time ---- */
 

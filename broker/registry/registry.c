@@ -175,6 +175,19 @@ void registry_worker_gone(struct registry *reg, struct moment now, uint32_t numb
 	free(w);
 }
 
+void registry_worker_conns(const struct registry *reg, uint32_t number, registry_conn_fn *fn,
+			   void *ctx)
+{
+	const struct worker_state *w;
+	const struct conn *c;
+
+	HASH_FIND(hh, reg->workers, &number, sizeof(number), w);
+	if (w == NULL)
+		return;
+	TAILQ_FOREACH (c, &w->conns, of_worker)
+		fn(ctx, c->number, number);
+}
+
 bool registry_conn(const struct registry *reg, uint64_t number, struct registry_conn *ret)
 {
 	const struct conn *c = registry_find_conn(reg, number);

@@ -211,6 +211,10 @@ typedef void registry_conn_fn(void *ctx, uint64_t conn, uint32_t worker);
 void registry_user_conns(struct registry *reg, uint32_t app, struct slice user_id, bool members,
 			 registry_conn_fn *fn, void *ctx);
 
+/* The connections of a worker. fn must not change the registry. */
+void registry_worker_conns(const struct registry *reg, uint32_t worker, registry_conn_fn *fn,
+			   void *ctx);
+
 /* Connections of one application; of all with UINT32_MAX. */
 uint32_t registry_connections(const struct registry *reg, uint32_t app);
 

@@ -1,5 +1,5 @@
 /* Records on their way to the broker, and who may go on when it is there. */
-#include "common/base/mem.h"
+#include "worker/api/api.h"
 #include "worker/link/link.h"
 #include "worker/questions.h"
 #include "worker/session_internal.h"
@@ -57,4 +57,5 @@ void worker_release_held(struct worker *w)
 
 	while ((ws = TAILQ_FIRST(&w->held)) != NULL)
 		session_ws_release(ws->s); /* open or refused: no longer held */
+	api_release(w);
 }

@@ -36,6 +36,11 @@ struct apps *worker_apps(const struct worker *w)
 	return w->apps;
 }
 
+struct api *worker_api(const struct worker *w)
+{
+	return w->api;
+}
+
 struct app *worker_chat_app(const struct worker *w)
 {
 	return w->chat_app;
@@ -222,6 +227,7 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
 	wheel_turn(w->wheel, worker_now(w));
 	tell_broker(w);
 	questions_turn(w, worker_now(w));
+	api_turn(w, worker_now(w));
 	drain_step(w);
 }
 
@@ -273,8 +279,7 @@ static void open_state(struct worker *w)
 	w->addresses = addresses_new();
 	w->seen = seen_new();
 	w->questions = questions_new();
-	if (conf->worker.web_root[0] != '\0')
-		api_load(w);
+	w->api = api_new(conf);
 }
 
 static void open_loop(struct worker *w)
@@ -342,6 +347,7 @@ static void close_all(struct worker *w)
 	link_free(w->link);
 	loop_flush(w->loop);
 	questions_free(w->questions, w);
+	api_free(w->api);
 	streams_free(w->streams);
 	event_free(w->tick);
 	event_free(w->again);

@@ -6,8 +6,9 @@
  *
  *	struct wire_query q = {.req = worker_new_req(w), ...};
  *	struct buf body;			// wire_encode_query(&body, &q)
- *	worker_ask(w, &(struct worker_ask){.req = q.req, .kind = WIRE_QUERY, .body =
- *buf_slice(&body), .session = session_id(s), .done = on_reply, .ctx = mine});
+ *	struct worker_ask ask = {.req = q.req, .kind = WIRE_QUERY, .body = buf_slice(&body),
+ *				 .session = session_id(s), .done = on_reply, .ctx = mine};
+ *	if (!worker_ask(w, &ask)) ...		// 503
  *
  * The answer comes exactly once to each accepted question or publish, also when it is a refusal
  * after broker_wait: status 503 with retry_after. While the broker is away or being told our state,
@@ -26,6 +27,7 @@
 #include "common/wire/wire.h"
 #include "worker/hub/app.h"
 
+struct api;
 struct worker;
 struct worker_start;
 
@@ -68,6 +70,8 @@ MUST_CHECK bool worker_publish(struct worker *w, struct wire_publish *p, uint64_
 
 const struct conf *worker_conf(const struct worker *w);
 struct apps *worker_apps(const struct worker *w);
+/* What the HTTP handlers keep between requests. */
+struct api *worker_api(const struct worker *w);
 /* The application of the chat; NULL before the first welcome or when there is none. */
 struct app *worker_chat_app(const struct worker *w);
 

@@ -51,6 +51,7 @@ struct worker {
 	/* api_handle(): takes a request that is no upgrade */
 	void (*serve)(struct worker *w, struct session *s, const struct http_request *r);
 	struct control *control;
+	struct api *api;
 	struct apps *apps;
 	struct app *chat_app;
 	char *chat_app_id;

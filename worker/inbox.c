@@ -104,8 +104,11 @@ static void on_event(struct worker *w, const struct wire_event *m)
 	c = app != NULL ? hub_find(w->hub, app, m->channel) : NULL;
 	if (c == NULL || channel_count(c) == 0)
 		return;
-	pusher_encode_event(&w->out, m->event, m->channel, m->data,
-			    m->user_id.n > 0 ? m->user_id : SLICE_NONE);
+	if (m->outbox_id != 0)
+		pusher_encode_outbox(&w->out, m->event, m->channel, m->data, m->outbox_id);
+	else
+		pusher_encode_event(&w->out, m->event, m->channel, m->data,
+				    m->user_id.n > 0 ? m->user_id : SLICE_NONE);
 	if (buf_ok(&w->out)) {
 		f = ws_text_frame(buf_slice(&w->out));
 		(void)hub_deliver(w->hub, c, f, m->exclude, m->droppable != 0);

@@ -25,17 +25,31 @@ static void add_data(struct buf *out, struct slice data)
 	(void)buf_json_str(out, data);
 }
 
-void pusher_encode_event(struct buf *out, struct slice event, struct slice channel,
-			 struct slice data, struct slice user_id)
+static void add_event(struct buf *out, struct slice event, struct slice channel, struct slice data)
 {
 	(void)buf_add(out, SLICE("{\"event\":"));
 	(void)buf_json_str(out, event);
 	add_channel(out, channel);
 	add_data(out, data);
+}
+
+void pusher_encode_event(struct buf *out, struct slice event, struct slice channel,
+			 struct slice data, struct slice user_id)
+{
+	add_event(out, event, channel, data);
 	if (user_id.p != NULL) {
 		(void)buf_add(out, SLICE(",\"user_id\":"));
 		(void)buf_json_str(out, user_id);
 	}
+	(void)buf_addc(out, '}');
+}
+
+void pusher_encode_outbox(struct buf *out, struct slice event, struct slice channel,
+			  struct slice data, uint64_t outbox_id)
+{
+	add_event(out, event, channel, data);
+	(void)buf_add(out, SLICE(",\"outbox_id\":"));
+	(void)buf_u64(out, outbox_id);
 	(void)buf_addc(out, '}');
 }
 

@@ -19,6 +19,11 @@
 void pusher_encode_event(struct buf *out, struct slice event, struct slice channel,
 			 struct slice data, struct slice user_id);
 
+/* The same for an event of chat.publish(), with its id as "outbox_id": it may come more than once.
+ */
+void pusher_encode_outbox(struct buf *out, struct slice event, struct slice channel,
+			  struct slice data, uint64_t outbox_id);
+
 void pusher_encode_established(struct buf *out, struct slice socket_id, unsigned activity_timeout);
 
 /* code 0 = null. `detail` is put behind the text (the offending name, shortened); may be empty. */

@@ -1,0 +1,53 @@
+/*
+ * The workers that a broker knows, in a file that outlives it: after a restart the next one knows
+ * for whom to wait, and never gives a worker number away twice. Lines:
+ *
+ *	chat-roster 1
+ *	next 1234
+ *	worker 00c0ffee00c0ffee 0 1790000000000000 1232		(life, slot, generation, number)
+ *
+ * Written anew with each change, under another name first. A file that cannot be read counts as
+ * none; one that cannot be written is logged, and the broker goes on.
+ */
+#ifndef BROKER_LINK_ROSTER_H
+#define BROKER_LINK_ROSTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/macros.h"
+
+/* In run_dir. */
+#define ROSTER_FILE "workers.roster"
+
+/* Numbers are below, so that socket ids stay below 2^53. */
+#define ROSTER_NUMBERS (1U << 25)
+
+struct roster;
+
+struct roster_worker {
+	uint64_t life;
+	uint64_t generation;
+	uint32_t slot;
+	uint32_t number;
+};
+
+/* Reads the file; dir NULL or "" keeps it in memory only. */
+MALLOC_LIKE struct roster *roster_new(const char *dir);
+/* Leaves the file as it is. NULL is allowed. */
+void roster_free(struct roster *r);
+
+/* Workers of the broker before us that have neither been added nor removed since. */
+size_t roster_awaited(const struct roster *r);
+/* There was a file. */
+bool roster_found(const struct roster *r);
+
+/* A number that nobody has; wanted: the one that the worker had before, 0 = none. */
+uint32_t roster_number(struct roster *r, uint64_t life, uint32_t wanted);
+
+/* A worker is there; one of the same life is no longer awaited. */
+void roster_add(struct roster *r, const struct roster_worker *worker);
+void roster_remove(struct roster *r, uint64_t life);
+
+#endif

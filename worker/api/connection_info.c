@@ -131,7 +131,8 @@ static void add_info(struct buf *out, const struct app *app, const struct connec
 	add_joined(out, at->path, SLICE("/broadcasting/auth"));
 	(void)buf_add(out, SLICE(",\"userAuthentication\":{\"endpoint\":"));
 	add_joined(out, at->path, SLICE("/broadcasting/user-auth"));
-	(void)buf_add(out, SLICE("},\"user\":"));
+	/* Echo puts the bearer token into these headers and fails where they are missing. */
+	(void)buf_add(out, SLICE(",\"headers\":{}},\"user\":"));
 	(void)buf_add(out, user);
 	(void)buf_add(out, SLICE(",\"channels\":{\"user\":"));
 	add_joined(out, SLICE("private-user."), user_id);

@@ -10,7 +10,11 @@
  *	chat_turn(chat, now);		// at chat_deadline() or later
  *
  * A done() comes exactly once for each question, perhaps before the call returns; its slices live
- * during the callback. Nothing of the chat may be freed from inside a callback.
+ * during the callback. Nothing of the chat may be freed from inside a callback. Answers of the
+ * store, too, move chat_deadline(): read it again after each turn of the loop.
+ *
+ * Order: an event that a call causes is published before the call is answered; chat.activity, which
+ * has to ask who takes part, follows it.
  *
  * The chat belongs to one application; calls about connections of other applications never come
  * here. User ids are text; `integer_ids` only says how they stand in JSON of the API.
@@ -35,7 +39,7 @@ enum chat_event_names { CHAT_EVENTS_PLAIN, CHAT_EVENTS_ECHO, CHAT_EVENTS_BOTH };
 struct chat_rule {
 	const char *pattern;
 	const char *rule; /* owner, participant, authenticated, deny; else a statement's name */
-	bool presence;
+	bool presence;	  /* must be what the name says anyway: presence-... */
 };
 
 struct chat_rate {
@@ -52,6 +56,7 @@ struct chat_options {
 	enum chat_event_names event_names;
 	usec_t typing_timeout;
 	usec_t typing_repeat;
+	usec_t offline_grace; /* the registry's: who was away for longer is shown again */
 	usec_t auth_cache;
 	usec_t auth_cache_grace; /* the same while the database is away */
 	uint32_t auth_cache_size;
@@ -99,7 +104,10 @@ struct chat_ops {
 MALLOC_LIKE struct chat *chat_new(const struct chat_options *options,
 				  const struct chat_store *store, struct registry *registry,
 				  const struct chat_ops *ops, void *ctx);
-/* Questions under way are answered with 503. NULL is allowed. */
+/*
+ * Questions under way are answered with 503. NULL is allowed. The store must not call back any
+ * more: stop it before, or free it right after.
+ */
 void chat_free(struct chat *c);
 void chat_reload(struct chat *c, const struct chat_options *options);
 
@@ -166,9 +174,10 @@ struct chat_admission {
 };
 
 /*
- * A connection asks for a channel. `authorised`: with a good signature. Refused are channels of a
- * `deny` rule, also public ones, and what was withdrawn from this socket (a participant removed).
- * The user id lives until the next call.
+ * A connection asks for a channel. `authorised`: with a good signature. Refused is what was
+ * withdrawn from this socket (a participant removed) and, where the rule is `deny`, what comes
+ * without a signature: public channels, and names that the application's backend did not sign. The
+ * user id lives until the next call; of a presence channel it is empty, its member says who it is.
  */
 void chat_subscribing(struct chat *c, usec_t now, uint64_t conn, struct slice channel,
 		      bool authorised, struct chat_admission *ret);
@@ -201,7 +210,10 @@ void chat_user_offline(struct chat *c, usec_t now, struct slice user_id, wall_us
 
 /* ---- what the database says ---- */
 
-/* Tokens changed ("*" = all): forget them; connections they identified are closed with 4009. */
+/*
+ * Tokens changed or went ("*" = all): they are forgotten, and those that identified connections are
+ * asked for again. What is revoked closes its connections with 4009.
+ */
 void chat_token_changed(struct chat *c, usec_t now, struct slice token_id);
 void chat_store_changed(struct chat *c, usec_t now, bool up);
 

@@ -55,7 +55,7 @@ bool address_parse(struct slice text, struct address *ret)
 
 	if (six)
 		name = slice_of(name.p + 1, name.n - 2);
-	if (name.n == 0 || name.n >= sizeof(host))
+	if (name.n == 0 || name.n >= sizeof(host) || memchr(name.p, '\0', name.n) != NULL)
 		return false;
 	memcpy(host, name.p, name.n);
 	host[name.n] = '\0';

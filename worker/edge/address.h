@@ -10,7 +10,7 @@
 
 #include "common/base/slice.h"
 
-#define ADDRESS_TEXT 112 /* the longest: "unix:" and a path of 107 bytes, with NUL at the end */
+#define ADDRESS_TEXT 113 /* the longest: "unix:" and a path of 107 bytes, with NUL at the end */
 
 struct address {
 	struct sockaddr_storage sa;

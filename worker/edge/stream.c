@@ -220,8 +220,12 @@ static bool send_frame(struct stream *s, struct frame *f,
 		s->all->counts.refused_frames++;
 		return false;
 	}
-	if (!has(s, WANT_WRITE))
+	if (!has(s, WANT_WRITE)) {
 		stream_mark(s);
+	} else if (s->out.bytes > s->all->limits.pause_above && !has(s, CHOKED)) {
+		set(s, CHOKED); /* the socket is full: no write will tell */
+		stream_mark(s); /* for stream_watch() */
+	}
 	return true;
 }
 

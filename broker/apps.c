@@ -22,7 +22,8 @@ struct apps *apps_new(const struct conf *conf)
 {
 	struct apps *apps = NEW(struct apps);
 
-	(void)apps_load(apps, conf); /* the configuration has fewer than there are places */
+	if (!apps_load(apps, conf))
+		die("more applications than the configuration may have");
 	return apps;
 }
 
@@ -107,7 +108,8 @@ static struct slice list_of(struct buf *list, const struct conf_list *items)
 {
 	buf_init(list, LIST_MAX);
 	for (size_t i = 0; i < items->n; i++)
-		(void)wire_list_add(list, slice_str(items->v[i])); /* bounded by the table of keys */
+		(void)wire_list_add(list,
+				    slice_str(items->v[i])); /* bounded by the table of keys */
 	return buf_slice(list);
 }
 

@@ -24,6 +24,17 @@ struct dispatch *dispatch_new(const struct dispatch_options *options)
 	return d;
 }
 
+static struct peer *peer_new(struct dispatch *d, struct lane *lane)
+{
+	struct peer *peer = NEW(struct peer);
+
+	peer->number = lane_number(lane);
+	peer->lane = lane;
+	lane_set_data(lane, peer);
+	HASH_ADD(hh, d->peers, number, sizeof(peer->number), peer);
+	return peer;
+}
+
 static void peer_free(struct dispatch *d, struct peer *peer)
 {
 	HASH_DELETE(hh, d->peers, peer);
@@ -39,6 +50,8 @@ void dispatch_free(struct dispatch *d)
 	if (d == NULL)
 		return;
 	d->parts = (struct dispatch_parts){0};
+	for (struct peer *p = d->peers; p != NULL; p = p->hh.next)
+		p->lane = NULL;
 	while (d->peers != NULL)
 		peer_free(d, d->peers);
 	HASH_ITER(hh, d->origins, o, next)
@@ -51,6 +64,12 @@ void dispatch_free(struct dispatch *d)
 	buf_done(&d->record);
 	buf_done(&d->body);
 	free(d);
+}
+
+void dispatch_stop(struct dispatch *d)
+{
+	if (d != NULL)
+		d->stopped = true;
 }
 
 void dispatch_set_parts(struct dispatch *d, const struct dispatch_parts *parts)
@@ -119,18 +138,14 @@ static void on_worker_new(void *ctx, struct lane *lane)
 	struct dispatch *d = ctx;
 	const struct apps *apps = d->options.apps;
 	const struct app *chat = apps_at(apps, apps_chat(apps));
-	struct peer *peer = NEW(struct peer);
+	struct peer *peer = peer_new(d, lane);
 	struct wire_worker_info m = {
-		.number = lane_number(lane),
+		.number = peer->number,
 		.apps = apps_live(apps),
 		.chat_app = slice_str(chat != NULL ? chat->id : ""),
 	};
 
 	dispatch_enter(d);
-	peer->number = lane_number(lane);
-	peer->lane = lane;
-	lane_set_data(lane, peer);
-	HASH_ADD(hh, d->peers, number, sizeof(peer->number), peer);
 	log_notice("worker.new", "number=%u slot=%u generation=%" PRIu64, peer->number,
 		   lane_slot(lane), lane_generation(lane));
 	dispatch_send(d, peer, WIRE_WORKER_INFO, wire_encode_worker_info(&d->record, &m));
@@ -198,18 +213,12 @@ TAKE(sync_begin)
 TAKE(sync_end)
 
 static bool (*const table[])(struct dispatch *d, struct peer *p, struct slice body) = {
-	[WIRE_CONN_OPEN] = take_conn_open,
-	[WIRE_CONN_CLOSE] = take_conn_close,
-	[WIRE_SUBSCRIBE] = take_subscribe,
-	[WIRE_UNSUBSCRIBE] = take_unsubscribe,
-	[WIRE_SIGNIN] = take_signin,
-	[WIRE_CLIENT_EVENT] = take_client_event,
-	[WIRE_PUBLISH] = take_publish,
-	[WIRE_QUERY] = take_query,
-	[WIRE_TERMINATE] = take_terminate,
-	[WIRE_AUTHORIZE] = take_authorize,
-	[WIRE_CHAT_CALL] = take_chat_call,
-	[WIRE_SYNC_BEGIN] = take_sync_begin,
+	[WIRE_CONN_OPEN] = take_conn_open, [WIRE_CONN_CLOSE] = take_conn_close,
+	[WIRE_SUBSCRIBE] = take_subscribe, [WIRE_UNSUBSCRIBE] = take_unsubscribe,
+	[WIRE_SIGNIN] = take_signin,	   [WIRE_CLIENT_EVENT] = take_client_event,
+	[WIRE_PUBLISH] = take_publish,	   [WIRE_QUERY] = take_query,
+	[WIRE_TERMINATE] = take_terminate, [WIRE_AUTHORIZE] = take_authorize,
+	[WIRE_CHAT_CALL] = take_chat_call, [WIRE_SYNC_BEGIN] = take_sync_begin,
 	[WIRE_SYNC_END] = take_sync_end,
 };
 
@@ -312,6 +321,8 @@ static void on_record(void *ctx, struct lane *lane, uint8_t kind, struct slice b
 	struct dispatch *d = ctx;
 	struct peer *peer = lane_data(lane);
 
+	if (d->stopped)
+		return; /* it is not answered, so its worker asks the next broker */
 	dispatch_enter(d);
 	if (d->open || is_retelling(kind, body) || !hold(d, peer, kind, body))
 		handle(d, peer, kind, body);
@@ -324,7 +335,8 @@ static void on_acked(void *ctx, struct lane *lane, uint64_t mark)
 	struct dispatch *d = ctx;
 	struct peer *peer = lane_data(lane);
 
-	stable_acked(d->stable, &peer->acks, mark);
+	if (!d->stopped)
+		stable_acked(d->stable, &peer->acks, mark);
 }
 
 static void on_worker_gone(void *ctx, struct lane *lane, enum lane_end end)
@@ -332,6 +344,10 @@ static void on_worker_gone(void *ctx, struct lane *lane, enum lane_end end)
 	struct dispatch *d = ctx;
 	struct peer *peer = lane_data(lane);
 
+	if (d->stopped) {
+		peer->lane = NULL;
+		return;
+	}
 	dispatch_enter(d);
 	log_write(end == LANE_LEFT ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING, "worker.gone",
 		  "number=%u reason=%s", peer->number, lane_end_name(end));
@@ -357,6 +373,8 @@ usec_t dispatch_deadline(const struct dispatch *d)
 	usec_t registry;
 	usec_t chat;
 
+	if (d->stopped)
+		return USEC_NEVER;
 	if (!d->open)
 		return d->open_at;
 	registry = registry_deadline(d->parts.registry);
@@ -366,6 +384,8 @@ usec_t dispatch_deadline(const struct dispatch *d)
 
 void dispatch_turn(struct dispatch *d)
 {
+	if (d->stopped)
+		return;
 	dispatch_enter(d);
 	if (!d->open && d->now.mono >= d->open_at) {
 		size_t missing = server_expected(d->parts.server);

@@ -42,8 +42,10 @@ struct dispatch_options {
 	usec_t resync_wait;
 	uint32_t max_watchlist;
 	usec_t watchlist_window;
-	size_t hold_max; /* bytes of records that wait for the workers; with more it waits no longer */
-	/* A deadline may have changed: dispatch_deadline() is to be asked at the end of the turn. */
+	size_t hold_max; /* bytes of records that wait for the workers; with more it waits no longer
+			  */
+	/* A deadline may have changed: dispatch_deadline() is to be asked at the end of the turn.
+	 */
 	void (*wake)(void *ctx);
 	void *ctx;
 };
@@ -63,6 +65,8 @@ extern const struct registry_ops dispatch_registry_ops;
 extern const struct chat_ops dispatch_chat_ops;
 
 MALLOC_LIKE struct dispatch *dispatch_new(const struct dispatch_options *options);
+/* Takes nothing any more, whatever still comes: the parts are about to be freed. */
+void dispatch_stop(struct dispatch *d);
 /* After the parts have been freed. NULL is allowed. */
 void dispatch_free(struct dispatch *d);
 
@@ -92,7 +96,7 @@ bool dispatch_walk(void *ctx, struct mirror *m, uint64_t *cursor, uint32_t most)
 
 /* Only ever grow. */
 struct dispatch_counts {
-	uint64_t records;	/* of workers */
+	uint64_t records; /* of workers */
 	uint64_t bad_records;
 	uint64_t published;	/* events of the HTTP API */
 	uint64_t client_events; /* accepted */

@@ -20,9 +20,9 @@ struct refusal {
 
 #define TEXT_FULL "The presence channel is full."
 
-static const struct refusal refused_auth = {
-	SLICE_INIT("AuthError"), SLICE_INIT("The connection is unauthorized."), 401, 4009,
-	SLICE_INIT("Connection is unauthorized")};
+static const struct refusal refused_auth = {SLICE_INIT("AuthError"),
+					    SLICE_INIT("The connection is unauthorized."), 401,
+					    4009, SLICE_INIT("Connection is unauthorized")};
 static const struct refusal refused_full = {SLICE_INIT("LimitReached"), SLICE_INIT(TEXT_FULL), 4100,
 					    4100, SLICE_INIT(TEXT_FULL)};
 static const struct refusal refused_unknown = {
@@ -201,13 +201,11 @@ void dispatch_subscribe(struct dispatch *d, struct peer *p, const struct wire_su
 		if (resync)
 			refuse_retold(d, p, m);
 		else
-			refuse(d, p, m,
-			       result == REGISTRY_FULL ? &refused_full : &refused_unknown);
+			refuse(d, p, m, result == REGISTRY_FULL ? &refused_full : &refused_unknown);
 		return;
 	}
 	d->counts.subscribed++;
-	identify(d, m->conn,
-		 (m->flags & WIRE_SUB_PRESENCE) != 0 ? m->user_id : admission.user_id);
+	identify(d, m->conn, (m->flags & WIRE_SUB_PRESENCE) != 0 ? m->user_id : admission.user_id);
 	if (resync || !dispatch_is_chat_app(d, row.app) ||
 	    !registry_conn(d->parts.registry, m->conn, &row))
 		return;

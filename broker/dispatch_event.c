@@ -184,6 +184,8 @@ static void order_outbox(struct dispatch *d, const struct store_event *row, uint
 		.channel = row->channel,
 		.event = row->event,
 		.data = row->payload,
+		.origin = ORIGIN_OUTBOX,
+		.number = row->id,
 		.outbox_id = row->id,
 	};
 

@@ -10,7 +10,7 @@
 #include "common/base/map.h"
 #include "common/wire/wire.h"
 
-/* stable_begin(): an origin that is no worker. */
+/* Of events that SQL published: an origin that is no worker. Their numbers are outbox ids. */
 #define ORIGIN_OUTBOX UINT64_MAX
 
 /* A worker, from its welcome until its end has been told to the registry. */
@@ -39,6 +39,7 @@ struct dispatch {
 	struct dispatch_parts parts;
 	struct moment now; /* of the call from outside that is being handled */
 	bool open;
+	bool stopped;
 	usec_t open_at; /* at the latest */
 	struct hold hold;
 	struct peer *peers;

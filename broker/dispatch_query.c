@@ -40,9 +40,9 @@ static void put_cache(struct dispatch *d, uint32_t app, struct slice channel)
 	(void)buf_add(&d->body, SLICE("{\"data\":"));
 	(void)buf_json_str(&d->body, event.data);
 	/* Rounded up: what is still there has some time left. */
-	(void)buf_printf(&d->body, ",\"ttl\":%" PRIu64 "}",
-			 (uint64_t)((event.expires - d->now.mono + USEC_PER_SEC - 1) /
-				    USEC_PER_SEC));
+	(void)buf_printf(
+		&d->body, ",\"ttl\":%" PRIu64 "}",
+		(uint64_t)((event.expires - d->now.mono + USEC_PER_SEC - 1) / USEC_PER_SEC));
 }
 
 /* Attributes that do not apply to the channel are left out. */
@@ -82,8 +82,8 @@ static void put_channel(struct dispatch *d, uint32_t app, const struct registry_
 static bool look(const struct dispatch *d, uint32_t app, struct slice name,
 		 struct registry_channel *ret)
 {
-	bool occupied = registry_channel(d->parts.registry, app, name, ret) &&
-			ret->subscriptions > 0;
+	bool occupied =
+		registry_channel(d->parts.registry, app, name, ret) && ret->subscriptions > 0;
 
 	ret->name = name;
 	return occupied;
@@ -141,7 +141,7 @@ static void body_channel(struct dispatch *d, const struct wire_query *m)
 	bool first = false; /* "occupied" stands before all others */
 
 	(void)buf_add(&d->body, look(d, m->app, m->channel, &c) ? SLICE("{\"occupied\":true")
-								 : SLICE("{\"occupied\":false"));
+								: SLICE("{\"occupied\":false"));
 	put_info(d, m->app, &c, m->info, &first);
 	(void)buf_addc(&d->body, '}');
 }

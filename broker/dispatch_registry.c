@@ -25,8 +25,8 @@ static void subscribed(void *ctx, uint64_t conn, uint32_t worker, struct slice c
 	struct wire_subscribed m = {.conn = conn, .channel = channel, .data = data};
 
 	if (d->joining.cache) {
-		bool hit = history_get(d->parts.history, d->now.mono, d->joining.app, channel,
-				       &last);
+		bool hit =
+			history_get(d->parts.history, d->now.mono, d->joining.app, channel, &last);
 
 		m.cache = hit ? WIRE_CACHE_HIT : WIRE_CACHE_MISS;
 		m.cache_event = hit ? last.event : SLICE_NONE;

@@ -1,0 +1,310 @@
+#!/usr/bin/env python3
+"""chatctl against a PostgreSQL of its own: chatctl_test.py CHATCTL SQL_DIR
+
+As root the cluster runs as user postgres, because the server refuses root.
+"""
+import glob
+import hashlib
+import json
+import os
+import pwd
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+import zlib
+
+CHATCTL, SQL_DIR = sys.argv[1:3]
+PROGRAMS = max(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda p: int(p.split("/")[4]))
+MIGRATION_LOCK = "1667785076, 2"
+
+
+class Cluster:
+    """A server in a folder of its own that a unix socket leads to."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="ctl.", dir="/var/tmp")
+        self.owner = {}
+        if os.geteuid() == 0:
+            entry = pwd.getpwnam("postgres")
+            os.chown(self.folder, entry.pw_uid, entry.pw_gid)
+            self.owner = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+        os.chmod(self.folder, 0o755)
+        self._run("initdb", "-D", f"{self.folder}/data", "-U", "postgres", "--auth=trust", "--no-sync",
+                  "--encoding=UTF8", "--locale=C.UTF-8")
+        self._run("pg_ctl", "-D", f"{self.folder}/data", "-w", "-l", f"{self.folder}/log", "-o",
+                  f"-c listen_addresses= -c unix_socket_directories={self.folder} -c fsync=off", "start")
+
+    def _run(self, program, *arguments):
+        subprocess.run([f"{PROGRAMS}/{program}", *arguments], check=True, cwd="/",
+                       stdout=subprocess.DEVNULL, **self.owner)
+
+    def stop(self):
+        self._run("pg_ctl", "-D", f"{self.folder}/data", "-w", "-m", "immediate", "stop")
+        shutil.rmtree(self.folder)
+
+    def conninfo(self, database):
+        return f"host={self.folder} user=postgres dbname={database}"
+
+    def psql(self, database, sql):
+        return subprocess.run([f"{PROGRAMS}/psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d",
+                               self.conninfo(database), "-c", sql], check=True, text=True,
+                              stdout=subprocess.PIPE).stdout.strip()
+
+
+class Base(unittest.TestCase):
+    """Every test has a database and a folder of its own."""
+
+    cluster = None
+    databases = 0
+
+    def setUp(self):
+        Base.databases += 1
+        self.database = f"d{Base.databases}"
+        self.cluster.psql("postgres", f"CREATE DATABASE {self.database}")
+        self.folder = tempfile.mkdtemp(prefix="ctl.")
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def chatctl(self, *words, status=0, conninfo=None):
+        """What it wrote to both outputs."""
+        done = subprocess.run(
+            [CHATCTL, *words, "--conninfo", conninfo or self.cluster.conninfo(self.database)],
+            text=True, capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def listed(self, *words):
+        return json.loads(self.chatctl(*words, "--json"))
+
+    def sql(self, text):
+        return self.cluster.psql(self.database, text)
+
+    def put(self, name, text):
+        with open(f"{self.folder}/{name}", "w", encoding="utf-8") as f:
+            f.write(text)
+
+    def migrate(self, status=0):
+        return self.chatctl("migrate", "--sql-dir", self.folder, status=status)
+
+
+class Migrate(Base):
+    def setUp(self):
+        super().setUp()
+        shutil.copy(f"{SQL_DIR}/001_base.sql", self.folder)
+
+    def test_applies_all_and_then_nothing(self):
+        self.assertIn("missing", self.chatctl("migrate", "--sql-dir", SQL_DIR, "--status", status=1))
+        self.chatctl("migrate", "--sql-dir", SQL_DIR)
+        self.assertIn("nothing to do", self.chatctl("migrate", "--sql-dir", SQL_DIR))
+        state = json.loads(self.chatctl("migrate", "--sql-dir", SQL_DIR, "--status", "--json"))
+        self.assertEqual({row["state"] for row in state}, {"applied"})
+
+    def test_notes_digest_and_owner(self):
+        self.migrate()
+        with open(f"{self.folder}/001_base.sql", "rb") as f:
+            digest = hashlib.sha256(f.read()).hexdigest()
+        self.assertEqual(self.sql("SELECT version, name, sha256, applied_by FROM chat.schema_version"),
+                         f"1|base|{digest}|postgres")
+        self.assertEqual(self.sql("SELECT tableowner FROM pg_tables WHERE tablename = 'schema_version'"),
+                         "chat_owner")
+
+    def test_refuses_a_changed_file(self):
+        self.migrate()
+        self.put("001_base.sql", "SELECT 1;")
+        self.assertIn("never changes", self.migrate(status=1))
+
+    def test_refuses_a_newer_database(self):
+        self.put("002_more.sql", "SELECT 1;")
+        self.migrate()
+        os.unlink(f"{self.folder}/002_more.sql")
+        self.assertIn("newer release", self.migrate(status=1))
+
+    def test_a_file_that_fails_leaves_nothing_and_names_the_line(self):
+        self.put("002_more.sql", "CREATE TABLE chat.t ();\n-- äöü\nSELECT wrong;\n")
+        self.assertIn("002_more.sql:3:", self.migrate(status=1))
+        self.assertEqual(self.sql("SELECT to_regclass('chat.t') IS NULL, max(version) "
+                                  "FROM chat.schema_version"), "t|1")
+        self.put("002_more.sql", "CREATE TABLE chat.t ();\n")
+        self.migrate()
+
+    def test_refuses_a_file_that_ends_the_transaction(self):
+        self.put("002_more.sql", "SELECT 1;\nCOMMIT;\n")
+        self.assertIn("ends the transaction", self.migrate(status=1))
+
+    def test_steps_of_a_file_without_transaction(self):
+        self.put("002_more.sql", "-- no-transaction\nSET ROLE chat_owner;\n"
+                 "CREATE TABLE IF NOT EXISTS chat.t (a text DEFAULT ';');\n"
+                 "CREATE INDEX CONCURRENTLY IF NOT EXISTS t_a ON chat.t (a);\nRESET ROLE;\n")
+        self.migrate()
+        self.assertEqual(self.sql("SELECT max(version) FROM chat.schema_version"), "2")
+
+    def test_two_runs_at_once(self):
+        self.put("002_more.sql", "CREATE TABLE chat.t ();\n")
+        self.put("003_more.sql", "-- no-transaction\nCREATE TABLE chat.u ();\n"
+                 "CREATE INDEX CONCURRENTLY ON chat.schema_version (name);\n")
+        runs = [threading.Thread(target=self.migrate) for _ in range(3)]
+        for run in runs:
+            run.start()
+        for run in runs:
+            run.join()
+        self.assertEqual(self.sql("SELECT count(*) FROM chat.schema_version"), "3")
+
+    def test_waits_for_the_lock(self):
+        holder = subprocess.Popen(
+            [f"{PROGRAMS}/psql", "-XqAt", "-d", self.cluster.conninfo(self.database)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        holder.stdin.write(f"BEGIN; SELECT pg_advisory_xact_lock({MIGRATION_LOCK}); SELECT 'held';\n")
+        holder.stdin.flush()
+        while holder.stdout.readline().strip() != "held":
+            pass
+        run = subprocess.Popen([CHATCTL, "migrate", "--sql-dir", self.folder, "--conninfo",
+                                self.cluster.conninfo(self.database)], stderr=subprocess.PIPE, text=True,
+                               stdout=subprocess.DEVNULL)
+        self.assertIn("waiting", run.stderr.readline())
+        self.assertEqual(self.sql("SELECT to_regnamespace('chat') IS NULL"), "t")
+        holder.communicate("ROLLBACK;\n")
+        run.communicate(timeout=60)
+        self.assertEqual(run.returncode, 0)
+
+
+class People(Base):
+    def setUp(self):
+        super().setUp()
+        self.chatctl("migrate", "--sql-dir", SQL_DIR)
+        for number, name in (("1", "Ada"), ("2", "Grace")):
+            self.chatctl("user", "add", "--id", number, "--name", name)
+
+    def test_users(self):
+        self.chatctl("user", "add", "--id", "x-1", "--name", "J\u00fcrgen\x1b[31m", "--info", '{"a":[1]}')
+        self.assertIn("already", self.chatctl("user", "add", "--id", "1", "--name", "Bob", status=1))
+        users = self.listed("user", "list")
+        self.assertEqual([user["id"] for user in users], ["1", "2", "x-1"])
+        self.assertEqual(users[2]["name"], "J\u00fcrgen\x1b[31m")
+        self.assertEqual(users[2]["info"], {"a": [1]})
+        self.assertNotIn("\x1b", self.chatctl("user", "list"))
+        self.assertEqual(len(self.listed("user", "list", "--limit", "2")), 2)
+        self.chatctl("user", "add", "--id", "3", "--name", "C", "--info", "[]", status=1)
+        self.chatctl("user", "add", "--id", "3", status=64)
+
+    def test_tokens(self):
+        token = self.chatctl("token", "create", "--user", "1").strip()
+        number, secret = token.split("|")
+        self.assertRegex(secret, r"^[A-Za-z0-9]{40}[0-9a-f]{8}$")
+        self.assertEqual(f"{zlib.crc32(secret[:40].encode()):08x}", secret[40:])
+        digest = hashlib.sha256(secret.encode()).hexdigest()
+        self.assertEqual(self.sql(f"SELECT user_id, abilities FROM chat.find_token('{number}', '{digest}')"),
+                         '1|["*"]')
+        self.assertNotIn(secret[:40], self.sql("SELECT * FROM chat.personal_access_tokens"))
+        self.assertIn("no user 9", self.chatctl("token", "create", "--user", "9", status=1))
+        later = self.listed("token", "create", "--user", "2", "--expires", "30 days", "--name", "phone")
+        listed = self.listed("token", "list", "--user", "2")
+        self.assertEqual([(t["id"], t["name"], t["expired"]) for t in listed],
+                         [(later["id"], "phone", False)])
+        self.assertIsNotNone(listed[0]["expires_at"])
+
+    def test_revoke(self):
+        number = self.listed("token", "create", "--user", "1")["id"]
+        self.chatctl("token", "revoke", f"{number}|secret", status=64)
+        self.chatctl("token", "revoke", str(number))
+        self.assertEqual(self.listed("token", "list"), [])
+        self.assertIn("no token", self.chatctl("token", "revoke", str(number), status=1))
+
+    def test_chats(self):
+        group = self.listed("chat", "create", "--owner", "1", "--user", "2", "--name", "Two")
+        direct = self.listed("chat", "create", "--owner", "1", "--user", "2", "--direct")
+        again = self.listed("chat", "create", "--owner", "2", "--user", "1", "--direct")
+        self.assertEqual((again["status"], again["id"]), ("exists", direct["id"]))
+        chats = self.listed("chat", "list", "--user", "2")
+        self.assertEqual([(c["id"], c["direct"], c["participants"]) for c in chats],
+                         [(group["id"], False, ["1", "2"]), (direct["id"], True, ["1", "2"])])
+        self.chatctl("chat", "create", "--owner", "1", "--user", "9", status=1)
+        self.chatctl("chat", "create", "--owner", "1", "--user", "1", "--direct", status=1)
+
+    def test_cleanup(self):
+        self.sql("INSERT INTO chat.personal_access_tokens (tokenable_id, name, token, expires_at) "
+                 "VALUES ('1', 'old', repeat('a', 64), '2001-01-01')")
+        removed = {row["kind"]: row["removed"] for row in self.listed("cleanup")}
+        self.assertEqual(removed["token"], 1)
+        self.assertEqual({row["removed"] for row in self.listed("cleanup")}, {0})
+
+
+class Outside(unittest.TestCase):
+    """What needs no database."""
+
+    def run_it(self, *words, env=None):
+        done = subprocess.run([CHATCTL, *words], text=True, capture_output=True, timeout=60,
+                              env={**os.environ, **(env or {})})
+        return done.returncode, done.stdout + done.stderr
+
+    def test_command_line(self):
+        self.assertEqual(self.run_it()[0], 64)
+        self.assertEqual(self.run_it("nonsense")[0], 64)
+        self.assertEqual(self.run_it("user")[0], 64)
+        self.assertEqual(self.run_it("user", "list", "--direct")[0], 64)
+        self.assertEqual(self.run_it("user", "list", "--limit", "0")[0], 64)
+        self.assertEqual(self.run_it("user", "list", "more")[0], 64)
+        self.assertEqual(self.run_it("--help")[0], 0)
+        self.assertRegex(self.run_it("--version")[1], r"^chatctl \d+\.\d+\.\d+\n$")
+
+    def test_unreachable(self):
+        self.assertEqual(self.run_it("user", "list", "--conninfo", "host=/nonexistent")[0], 69)
+        self.assertEqual(self.run_it("status", "--socket", "/nonexistent/admin.sock")[0], 69)
+
+    def test_check(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as f:
+            f.write("[app \"a\"]\nkey = k\nsecret = s\n")
+            f.flush()
+            self.assertEqual(self.run_it("check", "--config", f.name), (0, "the configuration is right: 1 application\n"))
+            status, text = self.run_it("check", "--config", f.name, env={"CHAT_WORKER_WORKERS": "999"})
+            self.assertEqual(status, 78)
+            self.assertIn("workers", text)
+        self.assertEqual(self.run_it("check", "--config", "/nonexistent")[0], 78)
+
+    def ask_status(self, answer, *words):
+        """chatctl status against a socket that gives this answer."""
+        folder = tempfile.mkdtemp(prefix="ctl.")
+        self.addCleanup(shutil.rmtree, folder)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(f"{folder}/admin.sock")
+            listener.listen(1)
+
+            def serve():
+                connection, _ = listener.accept()
+                with connection:
+                    self.question = connection.recv(4096).decode()
+                    connection.sendall(answer.encode())
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            result = self.run_it("status", "--socket", f"{folder}/admin.sock", *words)
+            thread.join()
+        return result
+
+    def test_status(self):
+        body = '{"version":"1","ready":true,"workers":[{"pid":1}]}'
+        answer = f"HTTP/1.0 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        self.assertEqual(self.ask_status(answer, "--json"), (0, f"{body}\n"))
+        self.assertTrue(self.question.startswith("GET /status HTTP/1.0\r\n"))
+        status, text = self.ask_status(answer)
+        self.assertEqual(status, 0)
+        self.assertTrue(re.search(r"^ready +true$", text, re.M), text)
+        self.assertEqual(self.ask_status("HTTP/1.0 404 Not Found\r\n\r\n{}")[0], 69)
+        self.assertEqual(self.ask_status("SSH-2.0")[0], 69)
+        self.assertEqual(self.ask_status("HTTP/1.0 200 OK\r\n\r\nno JSON")[0], 69)
+
+
+def main():
+    Base.cluster = Cluster()
+    try:
+        result = unittest.main(argv=sys.argv[:1], exit=False).result
+    finally:
+        Base.cluster.stop()
+    return 0 if result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -202,6 +202,7 @@ void fakes_begin(void)
 {
 	struct slice secret = SLICE("secret");
 	struct slice any = SLICE("*");
+	struct slice front = SLICE("https://front.example");
 	struct app_spec app = {
 		.id = SLICE_INIT("app"),
 		.key = SLICE_INIT("key"),
@@ -209,9 +210,12 @@ void fakes_begin(void)
 		.secret_count = 1,
 		.origins = &any,
 		.origin_count = 1,
+		.cors_origins = &front,
+		.cors_origin_count = 1,
 		.enabled = true,
 		.client_events = APP_EVENTS_MEMBERS,
 		.client_event_rate = 10,
+		.max_event_data = 10240,
 		.max_client_event_data = 10240,
 		.max_channel_name = 200,
 	};

@@ -12,7 +12,10 @@ extern struct worker *fake_worker;
 extern usec_t fake_now;
 extern bool fake_lane_full; /* the lane takes nothing */
 
-/* A worker that is welcomed and up, with the app "app", key "key", secret "secret". */
+/*
+ * A worker that is welcomed and up, with the app "app", key "key", secret "secret", whose chat
+ * pages of https://front.example may call.
+ */
 void fakes_begin(void);
 void fakes_end(void);
 

@@ -169,6 +169,12 @@ class House:
             status = failure.status
         finally:
             self._stop()
+        # A sanitizer that has found something says so at the end.
+        for one in self.parts:
+            if one.last_code not in (0, -signal.SIGTERM):
+                say.error(f"{one.name} did not end well: {part.how_it_ended(one.last_code)}")
+                say.plain(one.last_words())
+                status = status or 1
         return status
 
     def _start(self):

@@ -50,6 +50,10 @@ def end_session(session, program):
             _send(pid, signal.SIGKILL)
 
 
+def how_it_ended(code):
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+
+
 class Part:
     def __init__(self, name, argv, log, stop_signals, owner=None, show=None):
         self.name = name
@@ -64,6 +68,7 @@ class Part:
         self.started_at = 0
         self.failures = 0
         self.next_start = None
+        self.last_code = 0  # how it ended last; negative is a signal
         self._sessions = set()
         if os.path.exists(log):
             os.replace(log, f"{log}.1")
@@ -99,14 +104,13 @@ class Part:
         """To be called often. A death is told and healed here. True: something changed."""
         now = time.monotonic()
         if self.process and self.process.poll() is not None:
-            code = self.process.returncode
+            code = self.last_code = self.process.returncode
             self.process = None
             if self.wanted:
                 lasted = now - self.started_at > LASTED
                 self.failures = 0 if lasted else min(self.failures + 1, len(PAUSES) - 1)
                 self.next_start = now + PAUSES[self.failures]
-                how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
-                say.step(f"{self.name} {how}; starting it again")
+                say.step(f"{self.name} {how_it_ended(code)}; starting it again")
             return True
         if self.wanted and not self.process and now >= self.next_start:
             self.start()

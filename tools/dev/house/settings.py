@@ -42,7 +42,8 @@ cors_origins = {cors_origin}
 
 
 def program(name):
-    return os.path.join(folder.ROOT, "build/dev", {"chatctl": "ctl"}.get(name, name[5:]), name)
+    build = os.environ.get("CHAT_DEV_BUILD") or os.path.join(folder.ROOT, "build/dev")
+    return os.path.join(build, {"chatctl": "ctl"}.get(name, name[5:]), name)
 
 
 def write(place, port, admin_port, workers, conninfo):

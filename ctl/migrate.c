@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "common/base/mem.h"
 #include "ctl/commands.h"
@@ -18,7 +18,7 @@
 #include "ctl/sql_split.h"
 
 #define SQL_DIR "/usr/share/chat-server/sql"
-#define LOCK_PAUSE_US 100000
+#define LOCK_PAUSE_NS 100000000
 
 /* "chat" in ASCII, and the number of this use */
 #define LOCK_KEY "1667785076, 2"
@@ -53,10 +53,12 @@ static int ask(PGconn *db, const char *sql, bool *ret_yes)
 
 static void say_waiting(struct run *run)
 {
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+
 	if (!run->waiting)
 		(void)fputs("chatctl: waiting for another migration to end\n", stderr);
 	run->waiting = true;
-	(void)usleep(LOCK_PAUSE_US);
+	(void)nanosleep(&pause, NULL); /* sooner after a signal, which does no harm */
 }
 
 /* ---- what was applied ---- */

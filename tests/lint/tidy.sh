@@ -16,7 +16,7 @@ PYTHON
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
-echo "$files" | xargs -P "$(nproc)" -n 2 clang-tidy --quiet -p "$build" \
+echo "$files" | xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p "$build" \
   --extra-arg=-Wno-unknown-warning-option --extra-arg=-fno-sanitize=all >"$log" 2>&1 || status=1
 grep -vE '^[0-9]+ warnings? generated\.$|^Suppressed [0-9]+ warnings|^Use -header-filter' "$log" || :
 exit $status

@@ -17,8 +17,7 @@
 /* kind, worker, conn and the longest text, or two ids with a NUL between */
 #define KEY_MAX (1 + 4 + 8 + 512)
 
-/* ---- rows --------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 struct key {
 	size_t n;
@@ -177,8 +176,7 @@ struct slice mirror_text(const struct mirror_row *row, int i)
 	return slice_of(row->data + at, row->lengths[i]);
 }
 
-/* ---- calls -------------------------------------------------------------------------------------
- */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 /* Whether what lives is of interest now; the walk tells it otherwise. */
 static bool listens(const struct mirror *m)
@@ -341,8 +339,7 @@ void mirror_worker_gone(struct mirror *m, uint32_t worker)
 	mirror_stir(m);
 }
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 uint64_t mirror_pending(const struct mirror *m)
 {
@@ -368,14 +365,14 @@ struct mirror *mirror_new(struct loop *loop, const struct store_options *options
 		.password_file = options->password_file,
 		.node = options->node,
 		/* nothing here is acknowledged to anybody */
-		.settings = "-c synchronous_commit=off -c statement_timeout=10s -c lock_timeout=2s",
+		.settings = "-c synchronous_commit=off -c statement_timeout=5s -c lock_timeout=2s",
 		.stmts = stmts,
 		.role = PG_ROLE_MIRROR,
 	};
 
 	m->loop = loop;
 	m->scope = options->mirror;
-	m->window = options->mirror_window != 0 ? options->mirror_window : WINDOW;
+	mirror_set_window(m, options->mirror_window);
 	m->queue_max = options->mirror_queue_max != 0 ? options->mirror_queue_max : QUEUE_MAX;
 	TAILQ_INIT(&m->gone);
 	for (int kind = 0; kind < MIRROR_KINDS; kind++) {
@@ -411,4 +408,9 @@ void mirror_free(struct mirror *m)
 void mirror_set_source(struct mirror *m, const struct mirror_source *source)
 {
 	m->source = *source;
+}
+
+void mirror_set_window(struct mirror *m, usec_t window)
+{
+	m->window = window != 0 ? window : WINDOW;
 }

@@ -9,8 +9,7 @@ static const enum pg_stmt_id put_stmts[MIRROR_KINDS] = {
 	[MIRROR_SEEN] = PG_LAST_SEEN_PUT,
 };
 
-/* ---- columns -----------------------------------------------------------------------------------
- */
+/* ---- columns --------------------------------------------------------------------------------- */
 
 #define FOREACH_SENT(row, m, kind, wanted) \
 	TAILQ_FOREACH (row, &(m)->flight[kind], entry) \
@@ -67,8 +66,7 @@ static void texts(struct mirror *m, enum mirror_kind kind, bool put, uint32_t n,
 	pg_array_end(&m->params);
 }
 
-/* ---- statements --------------------------------------------------------------------------------
- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 static void delete_rows(struct mirror *m, enum mirror_kind kind, uint32_t n)
 {

@@ -112,7 +112,7 @@ struct mirror {
 	void *idle_ctx;
 };
 
-/* ---- mirror_write.c ---- */
+/* ---- mirror_write.c -------------------------------------------------------------------------- */
 
 void mirror_timer_init(struct mirror *m);
 /* Opens the connection; `epoch` is the broker's. */
@@ -121,16 +121,18 @@ void mirror_begin(struct mirror *m, int64_t epoch);
 void mirror_stir(struct mirror *m);
 /* Sends what may be sent now. */
 void mirror_go(struct mirror *m);
-/* Writes what is left at once and calls on_idle() when nothing is, from the loop. */
+/* Writes what is left at once and calls on_idle() when nothing is, perhaps before it returns. */
 void mirror_finish(struct mirror *m, void (*on_idle)(void *ctx), void *ctx);
 
-/* ---- mirror.c ---- */
+/* ---- mirror.c -------------------------------------------------------------------------------- */
 
 /* `stmts` NULL: there is no database. */
 MUST_CHECK struct mirror *mirror_new(struct loop *loop, const struct store_options *options,
 				     const struct pg_stmts *stmts);
 /* NULL is allowed. */
 void mirror_free(struct mirror *m);
+/* 0 = 100 ms. */
+void mirror_set_window(struct mirror *m, usec_t window);
 void mirror_set_source(struct mirror *m, const struct mirror_source *source);
 
 /* Forgets every row about what lives; last seen stays. */
@@ -140,7 +142,7 @@ void mirror_row_free(struct mirror *m, struct mirror_row *row);
 struct slice mirror_text(const struct mirror_row *row, int i);
 uint64_t mirror_pending(const struct mirror *m);
 
-/* ---- mirror_batch.c ---- */
+/* ---- mirror_batch.c -------------------------------------------------------------------------- */
 
 /* Moves rows from the queues into the flight and adds their statements to the open batch. */
 void mirror_batch(struct mirror *m);

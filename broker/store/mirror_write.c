@@ -64,8 +64,7 @@ static void tell_idle(struct mirror *m)
 	on_idle(m->idle_ctx);
 }
 
-/* ---- changes -----------------------------------------------------------------------------------
- */
+/* ---- changes --------------------------------------------------------------------------------- */
 
 static uint64_t affected(PGresult *result)
 {
@@ -155,8 +154,7 @@ static void send_changes(struct mirror *m)
 	pg_conn_sync(m->conn, on_written, m);
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static void on_marked(void *ctx, const struct pg_error *error, PGresult *const *results, int n)
 {
@@ -316,8 +314,7 @@ void mirror_go(struct mirror *m)
 	}
 }
 
-/* ---- events ------------------------------------------------------------------------------------
- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {

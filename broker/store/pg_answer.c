@@ -79,8 +79,7 @@ static struct chat_result outcome_of_some(const struct chat_result *r, const str
 	return out;
 }
 
-/* ---- tokens and users --------------------------------------------------------------------------
- */
+/* ---- tokens and users ------------------------------------------------------------------------ */
 
 void pg_answer_none(struct pg_call *call, const struct chat_result *r, const PGresult *result)
 {
@@ -193,8 +192,7 @@ void pg_answer_hidden(struct pg_call *call, const struct chat_result *r, const P
 	unread(&x);
 }
 
-/* ---- messages ----------------------------------------------------------------------------------
- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 void pg_posted_rows(struct pg_rows *rows, const PGresult *result)
 {
@@ -297,8 +295,7 @@ void pg_answer_receipts(struct pg_call *call, const struct chat_result *r, const
 	unread(&x);
 }
 
-/* ---- chats -------------------------------------------------------------------------------------
- */
+/* ---- chats ----------------------------------------------------------------------------------- */
 
 struct created_read {
 	struct slice status;

@@ -10,9 +10,9 @@
 #include "common/loop/loop.h"
 
 #define TICK (USEC_PER_SEC / 20)
+#define SLOW_WAIT (3 * USEC_PER_SEC)
 
-/* ---- items -------------------------------------------------------------------------------------
- */
+/* ---- items ----------------------------------------------------------------------------------- */
 
 struct chat_result pg_refusal(enum chat_store_code code, const char *field, const char *why)
 {
@@ -110,8 +110,7 @@ static void on_later(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* ---- deadlines ---------------------------------------------------------------------------------
- */
+/* ---- deadlines ------------------------------------------------------------------------------- */
 
 static void arm(struct pg_chat *p)
 {
@@ -138,16 +137,23 @@ static void go(struct pg_chat *p)
 	pg_calls_go(&p->lookups);
 }
 
+/* `database_wait` is for a database that is away; one that is there but slow gets some more. */
+static usec_t time_over(const struct pg_conn *conn, usec_t now)
+{
+	return conn != NULL && pg_conn_ready(conn) ? now - MIN(now, SLOW_WAIT) : now;
+}
+
 static void expire(struct pg_chat *p, usec_t now)
 {
 	for (size_t i = 0; i < PG_LANES; i++) {
 		struct pg_lane *l = &p->lanes[i];
+		usec_t over = time_over(l->conn, now);
 
-		pg_posts_expire(l, now);
-		pg_items_expire(&l->moves, now);
-		pg_calls_expire(&l->calls, now);
+		pg_posts_expire(l, over);
+		pg_items_expire(&l->moves, over);
+		pg_calls_expire(&l->calls, over);
 	}
-	pg_calls_expire(&p->lookups, now);
+	pg_calls_expire(&p->lookups, time_over(p->lookups_conn, now));
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -165,8 +171,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		pg_chat_tick(p);
 }
 
-/* ---- connections -------------------------------------------------------------------------------
- */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static void on_lane_ready(void *ctx)
 {
@@ -328,8 +333,7 @@ struct pg_lane *pg_lane_of(struct pg_chat *p, uint64_t chat)
 	return &p->lanes[chat % PG_LANES];
 }
 
-/* ---- numbers -----------------------------------------------------------------------------------
- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 const struct pg_conn *pg_chat_conn(const struct pg_chat *p, enum pg_role role)
 {

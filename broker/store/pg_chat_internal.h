@@ -123,7 +123,7 @@ struct pg_chat {
 	} recent[PG_TOUCH_RECENT];
 };
 
-/* ---- pg_chat.c ---- */
+/* ---- pg_chat.c ------------------------------------------------------------------------------- */
 
 struct chat_result pg_refusal(enum chat_store_code code, const char *field, const char *why);
 /* Refuses it from the loop. It must be in no list. */
@@ -144,7 +144,7 @@ struct chat_result pg_refusal_of(const struct pg_error *error, const char *field
 void pg_chat_tick(struct pg_chat *p);
 struct pg_lane *pg_lane_of(struct pg_chat *p, uint64_t chat);
 
-/* ---- pg_call.c ---- */
+/* ---- pg_call.c ------------------------------------------------------------------------------- */
 
 void pg_calls_init(struct pg_calls *q, struct pg_conn *conn);
 MUST_CHECK struct pg_call *pg_call_new(struct pg_chat *p, struct pg_calls *q, enum pg_stmt_id stmt);
@@ -153,25 +153,25 @@ void pg_call_start(struct pg_call *call, bool ok);
 void pg_calls_go(struct pg_calls *q);
 void pg_calls_expire(struct pg_calls *q, usec_t now);
 
-/* ---- pg_ops.c ---- */
+/* ---- pg_ops.c -------------------------------------------------------------------------------- */
 
 void pg_ops_init(struct chat_store *ops, struct pg_chat *p);
 /* Writes the tokens that were used. */
 void pg_touch_flush(struct pg_chat *p, usec_t now);
 
-/* ---- pg_post.c ---- */
+/* ---- pg_post.c ------------------------------------------------------------------------------- */
 
 void pg_post(void *self, const struct chat_post *post, chat_posted_fn done, void *ctx);
 void pg_posts_go(struct pg_lane *l);
 void pg_posts_expire(struct pg_lane *l, usec_t now);
 
-/* ---- pg_move.c ---- */
+/* ---- pg_move.c ------------------------------------------------------------------------------- */
 
 void pg_move(void *self, uint64_t chat, struct slice user, uint64_t delivered, uint64_t read,
 	     chat_cursor_fn done, void *ctx);
 void pg_moves_go(struct pg_lane *l);
 
-/* ---- pg_answer.c: rows for each type of callback ---- */
+/* ---- pg_answer.c: rows for each type of callback --------------------------------------------- */
 
 typedef void pg_answer_fn(struct pg_call *call, const struct chat_result *r,
 			  const PGresult *result);

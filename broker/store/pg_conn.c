@@ -8,7 +8,6 @@
 #include <event2/event_struct.h>
 
 #include "broker/store/pg_conn_internal.h"
-#include "broker/store/pg_conninfo.h"
 #include "common/base/list.h"
 #include "common/base/mem.h"
 #include "common/crypto/random.h"
@@ -18,14 +17,7 @@
 /* A failure that lasts is logged once a minute. */
 #define LOG_EVERY (60 * USEC_PER_SEC)
 
-#define COMMON_SETTINGS \
-	"-c TimeZone=UTC -c random_page_cost=1.1 -c jit=off -c " \
-	"idle_in_transaction_session_timeout=60s"
-
-static void on_readable(evutil_socket_t fd, short what, void *arg);
-static void on_writable(evutil_socket_t fd, short what, void *arg);
-
-static void arm(struct pg_conn *c, usec_t in)
+void pg_arm(struct pg_conn *c, usec_t in)
 {
 	struct timeval tv = loop_timeval(in);
 
@@ -33,45 +25,7 @@ static void arm(struct pg_conn *c, usec_t in)
 		die("pg_conn: event_add");
 }
 
-/* ---- sockets -----------------------------------------------------------------------------------
- */
-
-static void unwatch(struct pg_conn *c)
-{
-	if (!c->watched)
-		return;
-	event_del(&c->readable);
-	event_del(&c->writable);
-	c->watched = false;
-}
-
-/* libpq may have changed its socket since the last time: both events are made anew. */
-static void watch(struct pg_conn *c)
-{
-	int fd = PQsocket(c->pg);
-
-	unwatch(c);
-	if (event_assign(&c->readable, loop_base(c->loop), fd, EV_READ | EV_PERSIST, on_readable,
-			 c) != 0 ||
-	    event_assign(&c->writable, loop_base(c->loop), fd, EV_WRITE, on_writable, c) != 0)
-		die("pg_conn: event_assign");
-	c->watched = true;
-}
-
-static void want_read(struct pg_conn *c)
-{
-	if (event_add(&c->readable, NULL) != 0)
-		die("pg_conn: event_add");
-}
-
-static void want_write(struct pg_conn *c)
-{
-	if (event_add(&c->writable, NULL) != 0)
-		die("pg_conn: event_add");
-}
-
-/* ---- loss --------------------------------------------------------------------------------------
- */
+/* ---- loss ------------------------------------------------------------------------------------ */
 
 static void note_loss(struct pg_conn *c, const struct pg_error *error)
 {
@@ -96,7 +50,7 @@ static void end_batch(struct pg_batch *b, const struct pg_error *error)
 
 static void drop_socket(struct pg_conn *c)
 {
-	unwatch(c);
+	pg_unwatch(c);
 	event_del(&c->timer);
 	if (c->pg != NULL)
 		PQfinish(c->pg);
@@ -125,7 +79,7 @@ static void tell_lost(struct pg_conn *c, const struct pg_error *error)
 	}
 }
 
-static void lose(struct pg_conn *c, const struct pg_error *why)
+void pg_lose(struct pg_conn *c, const struct pg_error *why)
 {
 	struct pg_error error = *why;
 	usec_t pause = c->pause;
@@ -135,22 +89,21 @@ static void lose(struct pg_conn *c, const struct pg_error *why)
 	if (error.class == PG_CONFIG || error.class == PG_DATA)
 		pause = PG_CONN_PAUSE_MAX;
 	note_loss(c, &error);
-	arm(c, pause / 2 + random_below((uint32_t)pause));
+	pg_arm(c, pause / 2 + random_below((uint32_t)pause));
 	tell_lost(c, &error);
 	if (c->state == PG_CONN_DOWN)
 		c->ops->on_lost(c->ctx, &error);
 }
 
-static void lose_text(struct pg_conn *c, const char *text)
+void pg_lose_text(struct pg_conn *c, const char *text)
 {
 	struct pg_error error = {.query = 0};
 
 	pg_error_set(&error, NULL, text);
-	lose(c, &error);
+	pg_lose(c, &error);
 }
 
-/* ---- results -----------------------------------------------------------------------------------
- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static void take_notifications(struct pg_conn *c)
 {
@@ -190,7 +143,7 @@ static void finish_batch(struct pg_conn *c)
 		if (error.class == PG_LOST) {
 			TAILQ_INSERT_HEAD(&c->flight, b, entry);
 			c->nflight++;
-			lose(c, &error);
+			pg_lose(c, &error);
 			return;
 		}
 		end_batch(b, &error);
@@ -207,6 +160,7 @@ static void take_result(struct pg_conn *c, PGresult *r)
 
 	if (b == NULL)
 		die("pg_conn: a result that nobody asked for");
+	c->progress = loop_now(c->loop);
 	switch (PQresultStatus(r)) {
 	case PGRES_PIPELINE_SYNC:
 		PQclear(r);
@@ -260,7 +214,7 @@ static void flush(struct pg_conn *c)
 	int r = PQflush(c->pg);
 
 	if (r > 0)
-		want_write(c);
+		pg_want_write(c);
 	else if (r == 0)
 		event_del(&c->writable);
 	/* r < 0 shows when the socket is read: what the server said last stands there */
@@ -274,147 +228,40 @@ static void consume(struct pg_conn *c)
 		/* results that came before the end are still there, and tell why */
 		read_results(c);
 		if (turn == c->turn)
-			lose_text(c, PQerrorMessage(c->pg));
+			pg_lose_text(c, PQerrorMessage(c->pg));
 		return;
 	}
 	take_notifications(c);
 	if (turn == c->turn)
 		read_results(c);
 	if (turn == c->turn && PQstatus(c->pg) == CONNECTION_BAD)
-		lose_text(c, PQerrorMessage(c->pg));
+		pg_lose_text(c, PQerrorMessage(c->pg));
 	else if (turn == c->turn)
 		flush(c);
 }
 
-/* ---- connecting --------------------------------------------------------------------------------
- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
-static void on_notice(void *arg, const PGresult *r)
-{
-	struct pg_conn *c = arg;
-
-	log_info("database.notice", "connection=%s sqlstate=%s text=\"%s\"",
-		 pg_conn_role_name(c->options.role),
-		 PQresultErrorField(r, PG_DIAG_SQLSTATE) != NULL
-			 ? PQresultErrorField(r, PG_DIAG_SQLSTATE)
-			 : "",
-		 PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) != NULL
-			 ? PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY)
-			 : "");
-}
-
-static void on_setup(void *ctx, const struct pg_error *error, PGresult *const *results, int n)
-{
-	struct pg_conn *c = ctx;
-	struct pg_error fault;
-
-	if (error != NULL && error->class == PG_LOST)
-		return; /* lose() is at work already */
-	if (error != NULL) {
-		fault = *error;
-		pg_setup_name_fault(c, &fault);
-	} else if (pg_setup_check(c, results, n, &fault)) {
-		c->state = PG_CONN_READY;
-		c->connects++;
-		c->since = loop_now(c->loop);
-		c->fault[0] = '\0';
-		c->logged_at = 0;
-		arm(c, PG_CONN_ANSWER_TIMEOUT / 4);
-		log_info("database.connected", "connection=%s server=%d",
-			 pg_conn_role_name(c->options.role), PQserverVersion(c->pg));
-		c->ops->on_ready(c->ctx);
-		return;
-	}
-	lose(c, &fault);
-}
-
-static void connected(struct pg_conn *c)
-{
-	if (PQsetnonblocking(c->pg, 1) != 0 || PQenterPipelineMode(c->pg) != 1) {
-		lose_text(c, PQerrorMessage(c->pg));
-		return;
-	}
-	watch(c);
-	want_read(c);
-	c->state = PG_CONN_SETUP;
-	c->in_query = false;
-	pg_setup_send(c);
-	c->open->setup = true;
-	pg_conn_sync(c, on_setup, c);
-}
-
-static void poll_connect(struct pg_conn *c)
-{
-	switch (PQconnectPoll(c->pg)) {
-	case PGRES_POLLING_OK:
-		connected(c);
-		return;
-	case PGRES_POLLING_READING:
-		watch(c);
-		want_read(c);
-		return;
-	case PGRES_POLLING_WRITING:
-		watch(c);
-		want_write(c);
-		return;
-	case PGRES_POLLING_FAILED:
-	case PGRES_POLLING_ACTIVE:
-	default:
-		lose_text(c, PQerrorMessage(c->pg));
-		return;
-	}
-}
-
-static void start(struct pg_conn *c)
-{
-	char name[128];
-	char settings[512];
-	char fault[PG_ERROR_TEXT] = "";
-
-	(void)snprintf(name, sizeof(name), "chat-broker/%s/%s", c->options.node,
-		       pg_conn_role_name(c->options.role));
-	(void)snprintf(settings, sizeof(settings), COMMON_SETTINGS " %s",
-		       c->options.settings != NULL ? c->options.settings : "");
-	c->state = PG_CONN_CONNECTING;
-	c->pg = pg_conninfo_start(c->options.conninfo, c->options.password_file, name, settings,
-				  fault, sizeof(fault));
-	if (c->pg == NULL) {
-		lose_text(c, fault);
-		return;
-	}
-	PQsetNoticeReceiver(c->pg, on_notice, c);
-	if (PQstatus(c->pg) == CONNECTION_BAD) {
-		lose_text(c, PQerrorMessage(c->pg));
-		return;
-	}
-	arm(c, PG_CONN_CONNECT_TIMEOUT);
-	watch(c);
-	want_write(c);
-}
-
-/* ---- events ------------------------------------------------------------------------------------
- */
-
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+void pg_on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct pg_conn *c = arg;
 
 	(void)fd;
 	(void)what;
 	if (c->state == PG_CONN_CONNECTING)
-		poll_connect(c);
+		pg_connect_poll(c);
 	else
 		consume(c);
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg)
+void pg_on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct pg_conn *c = arg;
 
 	(void)fd;
 	(void)what;
 	if (c->state == PG_CONN_CONNECTING)
-		poll_connect(c);
+		pg_connect_poll(c);
 	else
 		consume(c); /* before PQflush, or both sides may stand with full buffers */
 }
@@ -429,30 +276,30 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	switch (c->state) {
 	case PG_CONN_DOWN:
-		start(c);
+		pg_connect_start(c);
 		return;
 	case PG_CONN_CONNECTING:
 	case PG_CONN_SETUP:
-		lose_text(c, c->send_failed ? PQerrorMessage(c->pg) : "timeout while connecting");
+		pg_lose_text(c,
+			     c->send_failed ? PQerrorMessage(c->pg) : "timeout while connecting");
 		return;
 	case PG_CONN_READY:
 		if (c->send_failed) {
-			lose_text(c, PQerrorMessage(c->pg));
+			pg_lose_text(c, PQerrorMessage(c->pg));
 			return;
 		}
 		if (oldest != NULL && loop_now(c->loop) - oldest->sent > PG_CONN_ANSWER_TIMEOUT) {
-			lose_text(c, "no answer for too long");
+			pg_lose_text(c, "no answer for too long");
 			return;
 		}
-		arm(c, PG_CONN_ANSWER_TIMEOUT / 4);
+		pg_arm(c, PG_CONN_WATCH);
 		return;
 	case PG_CONN_CLOSED:
 		return;
 	}
 }
 
-/* ---- interface ---------------------------------------------------------------------------------
- */
+/* ---- interface ------------------------------------------------------------------------------- */
 
 struct pg_conn *pg_conn_new(struct loop *loop, const struct pg_conn_options *options,
 			    const struct pg_conn_ops *ops, void *ctx)
@@ -494,7 +341,7 @@ void pg_conn_open(struct pg_conn *c)
 	if (c->state != PG_CONN_CLOSED)
 		return;
 	c->state = PG_CONN_DOWN;
-	arm(c, 0);
+	pg_arm(c, 0);
 }
 
 void pg_conn_close(struct pg_conn *c)
@@ -563,7 +410,7 @@ void pg_conn_sync(struct pg_conn *c, pg_done_fn done, void *ctx)
 	if (PQpipelineSync(c->pg) == 0)
 		c->send_failed = true;
 	if (c->send_failed)
-		arm(c, 0);
+		pg_arm(c, 0);
 	else
 		flush(c);
 }

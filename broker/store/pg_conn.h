@@ -35,7 +35,8 @@ struct pg_conn;
 
 #define PG_CONN_CONNECT_TIMEOUT (5 * USEC_PER_SEC)
 /* An answer that takes longer than this means a server that hangs: the connection is given up. */
-#define PG_CONN_ANSWER_TIMEOUT (20 * USEC_PER_SEC)
+#define PG_CONN_ANSWER_TIMEOUT (8 * USEC_PER_SEC)
+#define PG_CONN_WATCH USEC_PER_SEC
 #define PG_CONN_PAUSE_MIN (USEC_PER_SEC / 10)
 #define PG_CONN_PAUSE_MAX (5 * USEC_PER_SEC)
 

@@ -1,4 +1,4 @@
-/* Inner header of pg_conn.c and pg_setup.c. */
+/* Inner header of pg_conn.c, pg_connect.c and pg_setup.c. */
 #ifndef BROKER_STORE_PG_CONN_INTERNAL_H
 #define BROKER_STORE_PG_CONN_INTERNAL_H
 
@@ -49,9 +49,28 @@ struct pg_conn {
 	bool send_failed; /* libpq refused a statement: the connection is given up soon */
 	uint64_t connects;
 	usec_t since;
+	usec_t progress;  /* last result */
 	usec_t logged_at; /* last line about being away; 0 = none since it was up */
 	char fault[PG_ERROR_TEXT + 64];
 };
+
+/* ---- pg_conn.c ------------------------------------------------------------------------------- */
+
+void pg_arm(struct pg_conn *c, usec_t in);
+/* Ends the connection and tells everybody; it will connect anew. */
+void pg_lose(struct pg_conn *c, const struct pg_error *why);
+void pg_lose_text(struct pg_conn *c, const char *text);
+void pg_on_readable(evutil_socket_t fd, short what, void *arg);
+void pg_on_writable(evutil_socket_t fd, short what, void *arg);
+
+/* ---- pg_connect.c ---------------------------------------------------------------------------- */
+
+void pg_connect_start(struct pg_conn *c);
+void pg_connect_poll(struct pg_conn *c);
+void pg_want_write(struct pg_conn *c);
+void pg_unwatch(struct pg_conn *c);
+
+/* ---- pg_setup.c ------------------------------------------------------------------------------ */
 
 /* Puts setup texts, then PREPARE and describe of each statement of the role, into a batch. */
 void pg_setup_send(struct pg_conn *c);

@@ -83,8 +83,7 @@ static bool failed(struct pg_control *k, const struct pg_error *error)
 	return true;
 }
 
-/* ---- heartbeat ---------------------------------------------------------------------------------
- */
+/* ---- heartbeat ------------------------------------------------------------------------------- */
 
 static void on_lives(void *ctx, const struct pg_error *error, PGresult *const *results, int n)
 {
@@ -129,8 +128,7 @@ static void on_beat(evutil_socket_t fd, short what, void *arg)
 		die("pg_control: event_add");
 }
 
-/* ---- version, guard, epoch ---------------------------------------------------------------------
- */
+/* ---- version, guard, epoch ------------------------------------------------------------------- */
 
 static void on_started(void *ctx, const struct pg_error *error, PGresult *const *results, int n)
 {
@@ -251,8 +249,7 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
 	step(arg);
 }
 
-/* ---- connection --------------------------------------------------------------------------------
- */
+/* ---- connection ------------------------------------------------------------------------------ */
 
 static void on_ready(void *ctx)
 {

@@ -44,8 +44,7 @@ static void discard(struct pg_item *item)
 	free(move_of(item));
 }
 
-/* ---- batches -----------------------------------------------------------------------------------
- */
+/* ---- batches --------------------------------------------------------------------------------- */
 
 #define FOREACH_SENT(v, item, l) \
 	TAILQ_FOREACH (item, &(l)->moves_flight, entry) \
@@ -84,8 +83,7 @@ static void fill(struct pg_lane *l, uint32_t n)
 	pg_array_end(p);
 }
 
-/* ---- results -----------------------------------------------------------------------------------
- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static void answer(struct pg_chat *p, struct move *v, struct moved *x)
 {

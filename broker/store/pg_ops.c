@@ -55,8 +55,7 @@ static bool param_ids(struct pg_params *params, const struct slice *ids, size_t 
 	return true;
 }
 
-/* ---- tokens and users --------------------------------------------------------------------------
- */
+/* ---- tokens and users ------------------------------------------------------------------------ */
 
 static void find_token(void *self, struct slice id, struct slice hash, chat_token_fn done,
 		       void *ctx)
@@ -176,8 +175,7 @@ static void set_hidden(void *self, struct slice user, wall_us_t since, chat_hidd
 	pg_call_start(call, pg_text_ok(user));
 }
 
-/* ---- messages ----------------------------------------------------------------------------------
- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static void edit(void *self, uint64_t message, struct slice user, struct slice body,
 		 chat_changed_fn done, void *ctx)
@@ -266,8 +264,7 @@ static void receipts(void *self, uint64_t chat, struct slice user, chat_receipts
 	pg_call_start(call, pg_text_ok(user));
 }
 
-/* ---- chats -------------------------------------------------------------------------------------
- */
+/* ---- chats ----------------------------------------------------------------------------------- */
 
 static void create_chat(void *self, struct slice creator, struct slice name,
 			const struct slice *ids, size_t n, bool direct, chat_created_fn done,

@@ -66,8 +66,7 @@ static void discard(struct pg_item *item)
 	free(m);
 }
 
-/* ---- locked chats ------------------------------------------------------------------------------
- */
+/* ---- locked chats ---------------------------------------------------------------------------- */
 
 static struct pg_locked *locked(struct pg_lane *l, uint64_t chat)
 {
@@ -105,8 +104,7 @@ static void unlock_empty(struct pg_lane *l)
 			l->locked[i] = l->locked[--l->nlocked];
 }
 
-/* ---- batches -----------------------------------------------------------------------------------
- */
+/* ---- batches --------------------------------------------------------------------------------- */
 
 static void fly(struct pg_lane *l, struct pg_items *from, struct pg_item *item)
 {
@@ -126,7 +124,7 @@ static uint32_t take_aside(struct pg_lane *l)
 		if (l->locked[i].until > now)
 			continue;
 		TAILQ_FOREACH_SAFE (item, &l->aside, entry, next) {
-			if (post_of(item)->chat != l->locked[i].chat || n == PG_POST_ROWS)
+			if (post_of(item)->chat != l->locked[i].chat || n == l->post_limit)
 				continue;
 			fly(l, &l->aside, item);
 			n++;
@@ -206,8 +204,7 @@ static void fill(struct pg_lane *l, uint32_t n)
 	pg_param_bool(p, l->chat->options->see_all);
 }
 
-/* ---- results -----------------------------------------------------------------------------------
- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static void answer(struct pg_chat *p, struct post *m, const struct pg_posted *x)
 {

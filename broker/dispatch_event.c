@@ -60,7 +60,7 @@ void dispatch_on_stable(void *ctx, uint64_t origin, uint64_t number)
 	if (origin != ORIGIN_OUTBOX)
 		dispatch_send(d, dispatch_peer(d, (uint32_t)origin), WIRE_STABLE,
 			      wire_encode_stable(&d->record, &m));
-	else if (d->parts.store != NULL)
+	else if (!d->stopped)
 		store_events_done(d->parts.store);
 }
 

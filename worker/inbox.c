@@ -109,14 +109,15 @@ static void on_event(struct worker *w, const struct wire_event *m)
 	else
 		pusher_encode_event(&w->out, m->event, m->channel, m->data,
 				    m->user_id.n > 0 ? m->user_id : SLICE_NONE);
-	if (buf_ok(&w->out)) {
-		f = ws_text_frame(buf_slice(&w->out));
-		(void)hub_deliver(w->hub, c, f, m->exclude, m->droppable != 0);
-		frame_unref(f);
-	} else {
+	if (!buf_ok(&w->out)) {
 		log_err("event.too_large", "bytes=%zu", m->data.n);
+		worker_out_done(w);
+		return;
 	}
-	worker_out_done(w);
+	f = ws_text_frame(buf_slice(&w->out));
+	worker_out_done(w); /* receivers that are closed for their queue write there, too */
+	(void)hub_deliver(w->hub, c, f, m->exclude, m->droppable != 0);
+	frame_unref(f);
 }
 
 /* ---- one connection ---- */

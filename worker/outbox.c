@@ -5,18 +5,34 @@
 #include "worker/session_internal.h"
 #include "worker/worker_internal.h"
 
+/* A row of w->late: kind, length, record. */
+#define ROW_HEAD (1 + sizeof(uint32_t))
+/* What is left of its memory when all has been sent. */
+#define LATE_KEPT (64U << 10)
+
 bool outbox_flush(struct worker *w)
 {
-	while (w->late.n > 0) {
-		uint32_t n;
-		uint8_t kind = (uint8_t)w->late.p[0];
+	size_t at = 0;
+	bool empty;
 
-		memcpy(&n, w->late.p + 1, sizeof(n));
-		if (link_send(w->link, kind, slice_of(w->late.p + 5, n)) != 0)
-			return false;
-		buf_consume(&w->late, 5 + (size_t)n);
+	while (at < w->late.n) {
+		const char *row = w->late.p + at;
+		uint32_t n;
+
+		memcpy(&n, row + 1, sizeof(n));
+		if (link_send(w->link, (uint8_t)row[0], slice_of(row + ROW_HEAD, n)) != 0)
+			break;
+		at += ROW_HEAD + n;
 	}
-	return true;
+	empty = at == w->late.n;
+	buf_consume(&w->late, at); /* once: there may be as many rows as there were clients */
+	if (empty && w->late.cap > LATE_KEPT) {
+		size_t max = w->late.max;
+
+		buf_done(&w->late);
+		buf_init(&w->late, max);
+	}
+	return empty;
 }
 
 bool worker_send(struct worker *w, uint8_t kind)

@@ -15,7 +15,7 @@ static bool tell_count(struct worker *w, uint8_t kind)
 	bool fits = kind == WIRE_SYNC_BEGIN ? wire_encode_sync_begin(&w->record, &begin)
 					    : wire_encode_sync_end(&w->record, &end);
 
-	return fits && worker_send(w, kind);
+	return worker_send_encoded(w, fits, kind);
 }
 
 void resync_forget(struct worker *w)

@@ -94,6 +94,7 @@ static void on_drained(void *ctx)
 	struct session *s = ctx;
 
 	s->flags &= (uint16_t)~SESSION_FRESH;
+	session_http_drained(s);
 }
 
 /* Everything but the memory: the tables, the hub, the broker, the deadline. Once. */

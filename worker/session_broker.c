@@ -19,7 +19,7 @@ bool session_tell_open(struct session *s)
 		.opened_at = s->ws->opened_at,
 	};
 
-	if (!wire_encode_conn_open(&s->w->record, &m) || !worker_send(s->w, WIRE_CONN_OPEN))
+	if (!worker_send_encoded(s->w, wire_encode_conn_open(&s->w->record, &m), WIRE_CONN_OPEN))
 		return false;
 	s->flags |= SESSION_TOLD;
 	return true;
@@ -36,7 +36,7 @@ bool session_tell_signin(struct session *s, const struct session_user *u, bool r
 		.resync = resync,
 	};
 
-	return wire_encode_signin(&s->w->record, &m) && worker_send(s->w, WIRE_SIGNIN);
+	return worker_send_encoded(s->w, wire_encode_signin(&s->w->record, &m), WIRE_SIGNIN);
 }
 
 bool session_tell_subscribe(struct session *s, const struct sub *sub, uint8_t extra_flags)
@@ -57,7 +57,7 @@ bool session_tell_subscribe(struct session *s, const struct sub *sub, uint8_t ex
 		m.flags |= WIRE_SUB_CACHE;
 	if ((sub->flags & SUB_AUTHORISED) != 0)
 		m.flags |= WIRE_SUB_AUTHORISED;
-	return wire_encode_subscribe(&s->w->record, &m) && worker_send(s->w, WIRE_SUBSCRIBE);
+	return worker_send_encoded(s->w, wire_encode_subscribe(&s->w->record, &m), WIRE_SUBSCRIBE);
 }
 
 /* What the old broker did not answer. Abandoned requests died with it. */

@@ -7,6 +7,8 @@
 #include "worker/ws/handshake.h"
 
 #define APP_PATH SLICE("/app/")
+/* Bytes of answers that may wait to be read when another request is served. */
+#define ANSWERS_WAITING_MAX (64U << 10)
 
 void session_http_start(struct session *s, usec_t now)
 {
@@ -198,12 +200,31 @@ void session_respond(struct worker *w, uint64_t id, const struct http_response *
 	stream_resume(&s->stream);
 }
 
+/* Requests of a client that does not read its answers wait in the socket. */
+static bool must_wait(struct session *s)
+{
+	if (stream_waiting(&s->stream) <= ANSWERS_WAITING_MAX)
+		return false;
+	s->flags |= SESSION_PAUSED;
+	stream_pause(&s->stream);
+	stream_want_drained(&s->stream);
+	return true;
+}
+
+void session_http_drained(struct session *s)
+{
+	if (s->state != SESSION_HTTP || !session_has(s, SESSION_PAUSED))
+		return;
+	s->flags &= (uint16_t)~SESSION_PAUSED;
+	stream_resume(&s->stream);
+}
+
 size_t session_http_bytes(struct session *s, char *bytes, size_t n)
 {
 	struct http_parser *p = s->http->parser;
 	size_t used = 0;
 
-	while (used < n && s->state == SESSION_HTTP) {
+	while (used < n && s->state == SESSION_HTTP && !must_wait(s)) {
 		struct fault fault = {0};
 		bool begun = http_has_begun(p);
 		bool head = http_has_head(p);

@@ -45,7 +45,7 @@ enum session_flag {
 	SESSION_TOLD = 16,	   /* the broker of today knows this connection */
 	SESSION_AUTHORISED = 32,   /* signed in, or in an authorised channel */
 	SESSION_PEER_CLOSED = 64,  /* the client's close frame has come */
-	SESSION_PAUSED = 128,	   /* reading rests: too many commands wait */
+	SESSION_PAUSED = 128,	   /* reading rests: too many commands or answers wait */
 	SESSION_CLOSE_AFTER = 256, /* the answer that is due is the last one */
 	SESSION_IN_READ = 512,	   /* on_bytes() of this session is running */
 	SESSION_COUNTED = 1024,	   /* stands in the counts of its app */
@@ -166,6 +166,8 @@ void session_http_start(struct session *s, usec_t now);
 /* NULL members are allowed. */
 void session_http_done(struct session *s);
 size_t session_http_bytes(struct session *s, char *bytes, size_t n);
+/* All answers are with the kernel. */
+void session_http_drained(struct session *s);
 usec_t session_http_deadline(const struct session *s);
 void session_http_due(struct session *s, usec_t now);
 

@@ -383,8 +383,8 @@ static enum outcome client_event(struct session *s, const struct pusher_cmd *cmd
 		.user_id = sub_user_id(sub),
 	};
 
-	if (wire_encode_client_event(&w->record, &m))
-		(void)worker_send(w, WIRE_CLIENT_EVENT); /* may be lost */
+	(void)worker_send_encoded(w, wire_encode_client_event(&w->record, &m),
+				  WIRE_CLIENT_EVENT); /* may be lost */
 	return DONE;
 }
 

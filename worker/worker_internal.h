@@ -114,6 +114,14 @@ bool outbox_flush(struct worker *w);
  * caller tries again later or gives up.
  */
 bool worker_send(struct worker *w, uint8_t kind);
+/* The same for what wire_encode_x() has just said; false also when that did not fit. */
+static inline bool worker_send_encoded(struct worker *w, bool encoded, uint8_t kind)
+{
+	if (encoded)
+		return worker_send(w, kind);
+	buf_clear(&w->record);
+	return false;
+}
 /* For what must arrive if the broker of today is to know the truth: closes, unsubscribes. */
 void worker_send_surely(struct worker *w, uint8_t kind);
 

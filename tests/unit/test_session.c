@@ -661,6 +661,41 @@ static void test_requests_one_after_the_other(void **state)
 	assert_non_null(memmem(c->out.p, c->out.n, "Connection: close", 17));
 }
 
+static unsigned served;
+
+static void serve_much(struct worker *w, struct session *s, const struct http_request *r)
+{
+	static char body[100000];
+	struct http_response big = {
+		.status = 200, .body = {body, sizeof(body)}, .keep_alive = true};
+
+	(void)r;
+	served++;
+	session_respond(w, session_id(s), &big);
+}
+
+/* A client that asks much and reads nothing: its requests wait, it is not cut off. */
+static void test_answers_that_nobody_reads(void **state)
+{
+	struct fake_client *c = fake_connect();
+
+	(void)state;
+	fake_worker->serve = serve_much;
+	served = 0;
+	for (int i = 0; i < 3; i++)
+		fake_bytes(c, SLICE("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+	assert_int_equal(served, 1);
+	assert_true(c->paused);
+	for (unsigned i = 2; i <= 3; i++) {
+		buf_clear(&c->out);
+		c->handler->on_drained(c->ctx);
+		assert_false(c->paused);
+		fake_bytes(c, SLICE("")); /* the stream offers the rest again */
+		assert_int_equal(served, i);
+	}
+	assert_false(c->aborted);
+}
+
 static void test_http_deadlines(void **state)
 {
 	struct fake_client *idle = fake_connect();
@@ -727,6 +762,7 @@ int main(void)
 		TEST(test_authorise_in_time),
 		TEST(test_drain),
 		TEST(test_requests_one_after_the_other),
+		TEST(test_answers_that_nobody_reads),
 		TEST(test_http_deadlines),
 		TEST(test_bad_http),
 	};

@@ -3,7 +3,7 @@
  * client libraries: node build.mjs [FOLDER], by default dist/. The folder is flat and has no inline scripts.
  */
 
-import { copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -30,7 +30,6 @@ async function joinHelper() {
 }
 
 const { head, body } = await joinHelper();
-await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 await writeFile(path.join(out, 'chat.js'), `${head}\n\n${body}\nexport { ApiError, ChatClient, Emitter };\n`);
 await writeFile(path.join(out, 'chat.global.js'),

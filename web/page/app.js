@@ -91,7 +91,7 @@ function showOnline(client, people, newChat) {
 		$('online-title').textContent = online.length > 0 ? 'Online now' : 'Nobody else is online';
 		arrange($('online-people'), online.map((user) => el('li', {},
 			el('button', { type: 'button', title: `Chat with ${user.name}`, onclick: () => newChat.direct(user.id).catch(() => {}) },
-				avatar(user.id, user.name, true), el('span', {}, user.name)))));
+				avatar(user.id, user.name, true), el('span', {}, user.name.split(' ')[0])))));
 	};
 	people.on('change', render);
 	render();
@@ -102,9 +102,9 @@ function route(client, inbox, thread) {
 	const follow = () => {
 		const id = Number(location.hash.match(/^#chat-(\d+)$/)?.[1] ?? 0);
 		const chat = inbox.get(id) ?? null;
-		inbox.select(chat?.id ?? null);
-		thread.show(chat);
 		$('app').dataset.screen = chat ? 'chat' : 'list';
+		thread.show(chat);
+		inbox.select(chat?.id ?? null);
 	};
 	const title = () => {
 		const chat = inbox.get(thread.chatId);

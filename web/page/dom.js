@@ -13,8 +13,13 @@ export function el(tag, attributes = {}, ...children) {
 		else if (value !== false && value !== null && value !== undefined)
 			node.setAttribute(name, value);
 	}
-	node.append(...children.filter((child) => child !== null && child !== undefined));
+	fill(node, ...children);
 	return node;
+}
+
+/** Puts these in place of what is in a node; null is left out. */
+export function fill(node, ...children) {
+	node.replaceChildren(...children.filter((child) => child !== null));
 }
 
 const ICONS = {

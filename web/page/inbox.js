@@ -1,4 +1,4 @@
-import { $, arrange, avatar, el, shortTime } from './dom.js';
+import { $, arrange, avatar, el, fill, shortTime } from './dom.js';
 import { Emitter } from './chat.js';
 
 /** The name under which the user sees a chat: its own, else those of the others. */
@@ -62,9 +62,7 @@ export class Inbox extends Emitter {
 				cursor = page.next_cursor;
 			} while (cursor !== null);
 			this.#chats = new Map(chats.map((chat) => [chat.id, chat]));
-			for (const chat of chats)
-				this.#learn(chat);
-			this.#render();
+			this.#learn(chats);
 		} catch (error) {
 			this.emit('failed', error);
 		}
@@ -97,8 +95,7 @@ export class Inbox extends Emitter {
 
 	#put(chat) {
 		this.#chats.set(chat.id, chat);
-		this.#learn(chat);
-		this.#render();
+		this.#learn([chat]);
 	}
 
 	#drop(chatId) {
@@ -107,10 +104,12 @@ export class Inbox extends Emitter {
 		this.emit('gone', chatId);
 	}
 
-	#learn(chat) {
-		this.#people.learn(chat.participants);
-		this.#client.acks.told(chat.id, chat);
-		this.#received(chat.last_message);
+	#learn(chats) {
+		for (const chat of chats) {
+			this.#client.acks.told(chat.id, chat);
+			this.#received(chat.last_message);
+		}
+		this.#people.learn(chats.flatMap((chat) => chat.participants)); /* which renders */
 	}
 
 	#received(message) {
@@ -168,7 +167,7 @@ export class Inbox extends Emitter {
 		else
 			link.removeAttribute('aria-current');
 		link.classList.toggle('unread', unread > 0);
-		link.replaceChildren(
+		fill(link,
 			avatar(partner?.id ?? `chat-${chat.id}`, title, online),
 			el('span', { class: 'chat-name' }, title,
 				online ? el('span', { class: 'hidden-label' }, ', online') : null),

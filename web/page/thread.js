@@ -18,6 +18,7 @@ export class Thread {
 	#drafts = new Map();
 	#below = 0; /* messages that came while the user read further up */
 	#loadingOlder = false;
+	#wasAtBottom = true;
 
 	constructor(client, people, inbox) {
 		this.#client = client;
@@ -47,8 +48,6 @@ export class Thread {
 		new ResizeObserver(() => this.#below === 0 && this.#wasAtBottom && this.#toBottom()).observe($('scroller'));
 		setInterval(() => this.#renderState(), 20_000); /* "5 minutes ago" grows older */
 	}
-
-	#wasAtBottom = true;
 
 	get chatId() {
 		return this.#chat?.id ?? null;
@@ -259,7 +258,7 @@ export class Thread {
 	#grow() {
 		const text = $('text');
 		text.style.height = 'auto';
-		text.style.height = `${text.scrollHeight}px`;
+		text.style.height = `${text.scrollHeight + text.offsetHeight - text.clientHeight}px`;
 		$('send').disabled = text.value.trim() === '';
 	}
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "broker/registry/watchlist.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/log/log.h"
@@ -18,6 +19,7 @@ struct dispatch *dispatch_new(const struct dispatch_options *options)
 	d->options = *options;
 	d->open_at = USEC_NEVER;
 	d->stable = stable_new(dispatch_on_stable, d);
+	d->watchlist = watchlist_new(options->watchlist_window, &dispatch_watchlist_ops, d);
 	hold_init(&d->hold, options->hold_max);
 	buf_init(&d->record, LIMIT_WIRE_RECORD);
 	buf_init(&d->body, LIMIT_WIRE_RECORD - 1024); /* the record has other fields */
@@ -60,6 +62,7 @@ void dispatch_free(struct dispatch *d)
 		free(o);
 	}
 	stable_free(d->stable);
+	watchlist_free(d->watchlist);
 	hold_done(&d->hold);
 	buf_done(&d->record);
 	buf_done(&d->body);
@@ -126,6 +129,14 @@ void dispatch_send(struct dispatch *d, struct peer *peer, uint8_t kind, bool enc
 	give_back(&d->record);
 }
 
+void dispatch_error(struct dispatch *d, struct peer *p, uint64_t conn, int64_t code,
+		    struct slice message)
+{
+	struct wire_error m = {.conn = conn, .code = code, .message = message};
+
+	dispatch_send(d, p, WIRE_ERROR, wire_encode_error(&d->record, &m));
+}
+
 /* ---- workers that come ---- */
 
 static void tell_app(struct dispatch *d, struct peer *peer, uint32_t index)
@@ -166,6 +177,7 @@ void dispatch_reload(struct dispatch *d, const struct dispatch_options *options)
 	const struct apps *apps = options->apps;
 
 	d->options = *options;
+	watchlist_reload(d->watchlist, options->watchlist_window);
 	dispatch_enter(d);
 	for (struct peer *peer = d->peers; peer != NULL; peer = peer->hh.next) {
 		for (uint32_t i = 0; i < apps_count(apps); i++)
@@ -372,6 +384,7 @@ usec_t dispatch_deadline(const struct dispatch *d)
 {
 	usec_t registry;
 	usec_t chat;
+	usec_t watchlist;
 
 	if (d->stopped)
 		return USEC_NEVER;
@@ -379,7 +392,8 @@ usec_t dispatch_deadline(const struct dispatch *d)
 		return d->open_at;
 	registry = registry_deadline(d->parts.registry);
 	chat = chat_deadline(d->parts.chat);
-	return MIN(registry, chat);
+	watchlist = watchlist_deadline(d->watchlist);
+	return MIN(MIN(registry, chat), watchlist);
 }
 
 void dispatch_turn(struct dispatch *d)
@@ -398,6 +412,7 @@ void dispatch_turn(struct dispatch *d)
 		return;
 	registry_turn(d->parts.registry, d->now);
 	chat_turn(d->parts.chat, d->now.mono);
+	watchlist_turn(d->watchlist, d->now.mono);
 }
 
 /* ---- for operators ---- */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broker/channel_kind.h"
+#include "broker/registry/watchlist.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/log/log.h"
@@ -46,14 +47,6 @@ static void refuse(struct dispatch *d, struct peer *p, const struct wire_subscri
 	dispatch_send(d, p, WIRE_REFUSED, wire_encode_refused(&d->record, &m));
 }
 
-static void send_error(struct dispatch *d, struct peer *p, uint64_t conn, int64_t code,
-		       struct slice message)
-{
-	struct wire_error m = {.conn = conn, .code = code, .message = message};
-
-	dispatch_send(d, p, WIRE_ERROR, wire_encode_error(&d->record, &m));
-}
-
 static void send_close(struct dispatch *d, struct peer *p, uint64_t conn, uint16_t code,
 		       struct slice reason)
 {
@@ -86,7 +79,7 @@ void dispatch_conn_open(struct dispatch *d, struct peer *p, const struct wire_co
 	    registry_connections(d->parts.registry, m->app) >= app->max_connections) {
 		struct slice text = SLICE("Application is over connection quota");
 
-		send_error(d, p, m->conn, 4004, text);
+		dispatch_error(d, p, m->conn, 4004, text);
 		send_close(d, p, m->conn, 4004, text);
 	}
 	registry_open(d->parts.registry, d->now, &row);
@@ -101,6 +94,7 @@ void dispatch_conn_close(struct dispatch *d, struct peer *p, const struct wire_c
 		return;
 	if (dispatch_is_chat_app(d, row.app))
 		chat_conn_closed(d->parts.chat, d->now.mono, m->conn);
+	watchlist_drop(d->watchlist, m->conn);
 	registry_close(d->parts.registry, d->now, m->conn);
 }
 
@@ -110,6 +104,7 @@ static void forget_conn(void *ctx, uint64_t conn, uint32_t worker)
 	struct registry_conn row;
 
 	(void)worker;
+	watchlist_drop(d->watchlist, conn);
 	if (registry_conn(d->parts.registry, conn, &row) && dispatch_is_chat_app(d, row.app))
 		chat_conn_closed(d->parts.chat, d->now.mono, conn);
 }
@@ -216,31 +211,4 @@ void dispatch_unsubscribe(struct dispatch *d, struct peer *p, const struct wire_
 {
 	(void)p;
 	registry_unsubscribe(d->parts.registry, d->now, m->conn, m->channel);
-}
-
-/* ---- signin ---- */
-
-static void signed_in(struct dispatch *d, struct peer *p, const struct wire_signin *s)
-{
-	struct wire_signed_in m = {.conn = s->conn, .user_data = s->user_data};
-
-	dispatch_send(d, p, WIRE_SIGNED_IN, wire_encode_signed_in(&d->record, &m));
-}
-
-void dispatch_signin(struct dispatch *d, struct peer *p, const struct wire_signin *m)
-{
-	struct registry_conn row;
-
-	if (!registry_conn(d->parts.registry, m->conn, &row))
-		return; /* it is closing: nobody waits for the answer */
-	if (!registry_sign_in(d->parts.registry, d->now, m->conn, m->user_id)) {
-		if (!m->resync)
-			send_error(d, p, m->conn, 4009,
-				   SLICE("Connection is signed in as another user"));
-		return;
-	}
-	if (!m->resync)
-		signed_in(d, p, m);
-	if (dispatch_is_chat_app(d, row.app))
-		chat_signed_in(d->parts.chat, d->now.mono, m->conn, m->user_id);
 }

@@ -45,6 +45,7 @@ struct dispatch {
 	struct peer *peers;
 	struct origin *origins;
 	struct stable *stable;
+	struct watchlist *watchlist;
 	struct joining joining;
 	struct buf record; /* being encoded */
 	struct buf body;   /* JSON of an answer */
@@ -84,6 +85,10 @@ static inline const struct conf_app *dispatch_app(const struct dispatch *d, uint
 	return app != NULL ? app->conf : NULL;
 }
 
+/* pusher:error for one connection. */
+void dispatch_error(struct dispatch *d, struct peer *p, uint64_t conn, int64_t code,
+		    struct slice message);
+
 /* ---- dispatch_event.c ---- */
 
 /* No event of this is awaited. */
@@ -107,12 +112,15 @@ void dispatch_conn_open(struct dispatch *d, struct peer *p, const struct wire_co
 void dispatch_conn_close(struct dispatch *d, struct peer *p, const struct wire_conn_close *m);
 void dispatch_subscribe(struct dispatch *d, struct peer *p, const struct wire_subscribe *m);
 void dispatch_unsubscribe(struct dispatch *d, struct peer *p, const struct wire_unsubscribe *m);
-void dispatch_signin(struct dispatch *d, struct peer *p, const struct wire_signin *m);
 void dispatch_worker_gone(struct dispatch *d, struct peer *p);
 
 /* dispatch_event.c */
 void dispatch_client_event(struct dispatch *d, struct peer *p, const struct wire_client_event *m);
 void dispatch_publish(struct dispatch *d, struct peer *p, const struct wire_publish *m);
+
+/* dispatch_user.c */
+void dispatch_signin(struct dispatch *d, struct peer *p, const struct wire_signin *m);
+extern const struct watchlist_ops dispatch_watchlist_ops;
 
 /* dispatch_query.c */
 void dispatch_query(struct dispatch *d, struct peer *p, const struct wire_query *m);

@@ -2,6 +2,7 @@
 #include "broker/dispatch_internal.h"
 
 #include "broker/registry/history.h"
+#include "broker/registry/watchlist.h"
 
 static struct mirror *mirror_of(const struct dispatch *d)
 {
@@ -61,6 +62,7 @@ static void user_online(void *ctx, uint32_t app, struct slice user_id)
 {
 	struct dispatch *d = ctx;
 
+	watchlist_changed(d->watchlist, d->now.mono, app, user_id, true);
 	if (dispatch_is_chat_app(d, app))
 		chat_user_online(d->parts.chat, d->now.mono, user_id);
 }
@@ -69,6 +71,7 @@ static void user_offline(void *ctx, uint32_t app, struct slice user_id, wall_us_
 {
 	struct dispatch *d = ctx;
 
+	watchlist_changed(d->watchlist, d->now.mono, app, user_id, false);
 	mirror_last_seen(mirror_of(d), app_id(d, app), user_id, last_seen);
 	if (dispatch_is_chat_app(d, app))
 		chat_user_offline(d->parts.chat, d->now.mono, user_id, last_seen);

@@ -232,6 +232,34 @@ static void test_signin(void **state)
 		    "1 ERROR 4009 Connection is signed in as another user\n");
 }
 
+static void test_watchlists(void **state)
+{
+	struct buf list;
+
+	(void)state;
+	buf_init(&list, 256);
+	assert_true(wire_list_add(&list, SLICE("8")) && wire_list_add(&list, SLICE("9")) &&
+		    wire_list_add(&list, SLICE("10")));
+	fake_open(1, A, 1);
+	fake_open(2, B, 1);
+	SAY(1, signin, SIGNIN, .conn = A, .user_id = SLICE_INIT("7"),
+	    .watchlist = buf_slice(&list));
+	expect_news("1 SIGNED_IN \n1 TO_CONN pusher_internal:watchlist_events {\"events\":"
+		    "[{\"name\":\"offline\",\"user_ids\":[\"8\",\"9\"]}]}\n"
+		    "1 ERROR 4302 Watchlist limit exceeded. Only the first 2 user IDs are "
+		    "accepted.\n");
+	SAY(2, signin, SIGNIN, .conn = B, .user_id = SLICE_INIT("8"));
+	fake_wait(100 * USEC_PER_MSEC);
+	expect_news("2 SIGNED_IN \n1 TO_CONN pusher_internal:watchlist_events {\"events\":"
+		    "[{\"name\":\"online\",\"user_ids\":[\"8\"]}]}\n");
+	fake_gone(2);
+	fake_wait(10 * USEC_PER_SEC);
+	fake_wait(100 * USEC_PER_MSEC);
+	expect_news("1 TO_CONN pusher_internal:watchlist_events {\"events\":"
+		    "[{\"name\":\"offline\",\"user_ids\":[\"8\"]}]}\n");
+	buf_done(&list);
+}
+
 static void test_cache_channels_replay_their_last_event(void **state)
 {
 	(void)state;
@@ -525,6 +553,7 @@ int main(void)
 		WITH(test_a_full_presence_channel),
 		WITH(test_a_retold_subscription_that_the_rules_now_deny),
 		WITH(test_signin),
+		WITH(test_watchlists),
 		WITH(test_cache_channels_replay_their_last_event),
 		WITH(test_events_go_where_subscribers_are),
 		WITH(test_a_publish_is_stable_when_all_have_it),

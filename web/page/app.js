@@ -151,6 +151,8 @@ function run(user, users, info) {
 	showConnection(client);
 	showOnline(client, people, newChat);
 	route(client, inbox, thread);
+	inbox.on('failed', (error) => welcome('The server does not let us in', error.message, [
+		el('button', { class: 'button primary', type: 'button', onclick: () => location.reload() }, 'Try again')]));
 	inbox.load();
 }
 

@@ -17,13 +17,14 @@ export function partnerOf(chat, client) {
  * The list of chats: loaded once, kept current by the events of the user's own channel, loaded anew after each
  * reconnect. Acknowledges delivery for chats that are not open.
  *
- * Emits open(chatId), change() and gone(chatId).
+ * Emits change(), gone(chatId) and failed(error) when the list cannot be loaded.
  */
 export class Inbox extends Emitter {
 	#client;
 	#people;
 	#chats = new Map();
 	#rows = new Map(); /* chat id → button */
+	#fresh = new Set(); /* chats that came by event since the last load began */
 	#current = null;
 
 	constructor(client, people, channel) {
@@ -54,6 +55,7 @@ export class Inbox extends Emitter {
 		try {
 			const chats = [];
 			let cursor = null;
+			this.#fresh.clear();
 			do {
 				const page = await this.#client.patiently(() => this.#client.chats({ cursor }));
 				if (!page)
@@ -61,7 +63,8 @@ export class Inbox extends Emitter {
 				chats.push(...page.data);
 				cursor = page.next_cursor;
 			} while (cursor !== null);
-			this.#chats = new Map(chats.map((chat) => [chat.id, chat]));
+			const made = [...this.#fresh].filter((chat) => !chats.some(({ id }) => id === chat.id));
+			this.#chats = new Map([...chats, ...made].map((chat) => [chat.id, this.#newer(chat)]));
 			this.#learn(chats);
 		} catch (error) {
 			this.emit('failed', error);
@@ -93,12 +96,23 @@ export class Inbox extends Emitter {
 		this.#newest(message.chat_id, message);
 	}
 
+	/* What events said while the list was on its way may be newer than the list. */
+	#newer(chat) {
+		const had = this.#chats.get(chat.id);
+		if ((had?.last_message?.seq ?? 0) <= (chat.last_message?.seq ?? 0))
+			return chat;
+		const { last_message, unread_count, updated_at } = had;
+		return { ...chat, last_message, unread_count, updated_at };
+	}
+
 	#put(chat) {
+		this.#fresh.add(chat);
 		this.#chats.set(chat.id, chat);
 		this.#learn([chat]);
 	}
 
 	#drop(chatId) {
+		this.#fresh.delete(this.#chats.get(chatId));
 		this.#chats.delete(chatId);
 		this.#render();
 		this.emit('gone', chatId);
@@ -126,16 +140,15 @@ export class Inbox extends Emitter {
 		chat.unread_count = unread_count;
 		this.#received(last_message);
 		this.#newest(chat_id, last_message);
+		this.#render();
 	}
 
 	#newest(chatId, message) {
 		const chat = this.#chats.get(chatId);
-		if (!chat || !message)
+		if (!chat || !message || message.seq < (chat.last_message?.seq ?? 0))
 			return;
-		if (message.seq >= (chat.last_message?.seq ?? 0)) {
-			chat.last_message = message;
-			chat.updated_at = message.created_at;
-		}
+		chat.last_message = message;
+		chat.updated_at = message.created_at;
 		this.#render();
 	}
 

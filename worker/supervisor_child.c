@@ -157,11 +157,11 @@ static void log_end(const struct supervisor *sv, const struct child *c, int stat
 	const char *how = WIFSIGNALED(status) ? "signal" : "status";
 	int number = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
 
-	log_write(expected ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "worker.ended",
-		  "slot=%u pid=%d generation=%llu %s=%d silent=%s lived_ms=%llu",
-		  (unsigned)(c->slot - sv->slots), (int)c->pid, (unsigned long long)c->generation,
-		  how, number, c->state == ABORTED ? "yes" : "no",
-		  (unsigned long long)(lived / USEC_PER_MSEC));
+	LOG_AT(expected ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "worker.ended",
+	       "slot=%u pid=%d generation=%llu %s=%d silent=%s lived_ms=%llu",
+	       (unsigned)(c->slot - sv->slots), (int)c->pid, (unsigned long long)c->generation, how,
+	       number, c->state == ABORTED ? "yes" : "no",
+	       (unsigned long long)(lived / USEC_PER_MSEC));
 }
 
 static void child_ended(struct supervisor *sv, struct child *c, int status)

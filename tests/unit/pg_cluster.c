@@ -94,6 +94,9 @@ void cluster_free(struct cluster *c)
 
 void cluster_stop(struct cluster *c, const char *mode)
 {
+	if (c->pg != NULL)
+		PQfinish(c->pg);
+	c->pg = NULL;
 	script(c, "stop", mode);
 }
 
@@ -115,22 +118,12 @@ static PGresult *run(struct cluster *c, const char *fmt, va_list args)
 
 	if (vsnprintf(text, sizeof(text), fmt, args) >= (int)sizeof(text))
 		die("pg_cluster: statement too long");
-	if (c->pg != NULL && PQstatus(c->pg) != CONNECTION_OK) {
-		PQfinish(c->pg);
-		c->pg = NULL;
-	}
 	if (c->pg == NULL) {
 		(void)snprintf(conninfo, sizeof(conninfo), "host=%s user=postgres dbname=chat",
 			       c->dir);
 		c->pg = PQconnectdb(conninfo);
 	}
 	r = PQexec(c->pg, text);
-	/* the server may have been restarted since the last time */
-	if (PQstatus(c->pg) == CONNECTION_BAD) {
-		PQclear(r);
-		PQreset(c->pg);
-		r = PQexec(c->pg, text);
-	}
 	if (PQresultStatus(r) != PGRES_COMMAND_OK && PQresultStatus(r) != PGRES_TUPLES_OK)
 		die("pg_cluster: %s: %s", text, PQresultErrorMessage(r));
 	return r;

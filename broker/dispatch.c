@@ -157,8 +157,6 @@ static void on_worker_new(void *ctx, struct lane *lane)
 	};
 
 	dispatch_enter(d);
-	log_notice("worker.new", "number=%u slot=%u generation=%" PRIu64, peer->number,
-		   lane_slot(lane), lane_generation(lane));
 	dispatch_send(d, peer, WIRE_WORKER_INFO, wire_encode_worker_info(&d->record, &m));
 	for (uint32_t i = 0; i < apps_count(apps); i++) {
 		if (apps_at(apps, i)->conf != NULL)
@@ -169,7 +167,7 @@ static void on_worker_new(void *ctx, struct lane *lane)
 static void on_worker_back(void *ctx, struct lane *lane)
 {
 	(void)ctx;
-	log_notice("worker.back", "number=%u", lane_number(lane));
+	(void)lane; /* nothing was lost; the server has logged it */
 }
 
 void dispatch_reload(struct dispatch *d, const struct dispatch_options *options)
@@ -356,13 +354,12 @@ static void on_worker_gone(void *ctx, struct lane *lane, enum lane_end end)
 	struct dispatch *d = ctx;
 	struct peer *peer = lane_data(lane);
 
+	(void)end; /* the server has logged it */
 	if (d->stopped) {
 		peer->lane = NULL;
 		return;
 	}
 	dispatch_enter(d);
-	log_write(end == LANE_LEFT ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING, "worker.gone",
-		  "number=%u reason=%s", peer->number, lane_end_name(end));
 	peer->lane = NULL;
 	stable_gone(d->stable, &peer->acks);
 	if (!hold(d, peer, HOLD_GONE, SLICE_NONE))
@@ -404,7 +401,8 @@ void dispatch_turn(struct dispatch *d)
 	if (!d->open && d->now.mono >= d->open_at) {
 		size_t missing = server_expected(d->parts.server);
 
-		if (missing > 0)
+		/* Without any there is nobody to miss: they have not been started yet. */
+		if (missing > 0 && server_count(d->parts.server) > 0)
 			log_warning("broker.workers_missing", "count=%zu", missing);
 		open_now(d, "waited");
 	}

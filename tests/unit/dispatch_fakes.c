@@ -107,17 +107,6 @@ uint32_t lane_number(const struct lane *lane)
 	return lane->number;
 }
 
-unsigned lane_slot(const struct lane *lane)
-{
-	return lane->number - 1;
-}
-
-uint64_t lane_generation(const struct lane *lane)
-{
-	(void)lane;
-	return 1;
-}
-
 void lane_set_data(struct lane *lane, void *data)
 {
 	lane->data = data;
@@ -131,12 +120,6 @@ void *lane_data(const struct lane *lane)
 uint64_t lane_mark(const struct lane *lane)
 {
 	return lane->mark;
-}
-
-const char *lane_end_name(enum lane_end end)
-{
-	(void)end;
-	return "lost";
 }
 
 /* ---- the chat ---- */

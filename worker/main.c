@@ -123,7 +123,8 @@ static bool set_listen(const struct role *role, struct conf *conf, struct conf_f
 			err_fault);
 }
 
-static bool load(const struct role *role, struct conf **ret_conf, struct conf_fault *err_fault)
+/* NULL: the fault says why. */
+static struct conf *load(const struct role *role, struct conf_fault *err_fault)
 {
 	struct conf_source source = {
 		.file = role->file_count > 0 ? role->files[0] : CONF_FILE,
@@ -135,16 +136,14 @@ static bool load(const struct role *role, struct conf **ret_conf, struct conf_fa
 	struct conf *conf;
 
 	if (!conf_load(&source, &conf, err_fault))
-		return false;
+		return NULL;
 	if (set_listen(role, conf, err_fault) &&
 	    (role->workers == NULL || conf_set(conf, "worker", "workers", slice_str(role->workers),
 					       "--workers", err_fault)) &&
-	    conf_check(conf, err_fault)) {
-		*ret_conf = conf;
-		return true;
-	}
+	    conf_check(conf, err_fault))
+		return conf;
 	conf_free(conf);
-	return false;
+	return NULL;
 }
 
 static int dump(const struct conf *conf)
@@ -186,7 +185,8 @@ static bool reload(void *ctx)
 	struct buf changed;
 
 	notify_reloading();
-	if (!load(role, &conf, &fault)) {
+	conf = load(role, &fault);
+	if (conf == NULL) {
 		log_err("config.refused", "%s", fault.text);
 		return false;
 	}
@@ -287,7 +287,8 @@ int main(int argc, char **argv)
 	if (!parse_options(&role, argc, argv, &status))
 		return status;
 	log_init("chat-worker", role.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE);
-	if (!load(&role, &role.conf, &fault)) {
+	role.conf = load(&role, &fault);
+	if (role.conf == NULL) {
 		(void)fprintf(stderr, "chat-worker: %s\n", fault.text);
 		return EX_CONFIG;
 	}

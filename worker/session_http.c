@@ -234,6 +234,8 @@ size_t session_http_bytes(struct session *s, char *bytes, size_t n)
 		used += took;
 		if (result == PARSE_DONE) {
 			serve(s);
+			if (s->http == NULL)
+				break; /* upgraded */
 			continue;
 		}
 		if (result == PARSE_BAD) {

@@ -251,7 +251,7 @@ static uint32_t most_sockets(const struct conf *conf)
 
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0)
 		most = files.rlim_cur;
-	most = most > 2 * FILES_RESERVED ? most - FILES_RESERVED : FILES_RESERVED;
+	most = most > 2ULL * FILES_RESERVED ? most - FILES_RESERVED : FILES_RESERVED;
 	most -= most / 16; /* room for those that are refused politely */
 	if (conf->worker.max_connections != 0)
 		most = MIN(most, conf->worker.max_connections);

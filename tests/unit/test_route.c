@@ -12,14 +12,14 @@
 enum { UP = 1, EVENTS, CHANNELS, CHANNEL, USERS, FILES, ADD, LAST };
 
 static const struct http_route ROUTES[] = {
-	{HTTP_GET, SLICE_INIT("/up"), UP},
-	{HTTP_POST, SLICE_INIT("/apps/{}/events"), EVENTS},
-	{HTTP_GET, SLICE_INIT("/apps/{}/channels"), CHANNELS},
-	{HTTP_GET, SLICE_INIT("/apps/{}/channels/{}"), CHANNEL},
-	{HTTP_GET, SLICE_INIT("/apps/{}/channels/{}/users"), USERS},
-	{HTTP_POST, SLICE_INIT("/things/{}"), ADD},
-	{HTTP_DELETE, SLICE_INIT("/things/{}"), LAST},
-	{HTTP_GET, SLICE_INIT("/{*}"), FILES},
+	{HTTP_GET, UP, SLICE_INIT("/up")},
+	{HTTP_POST, EVENTS, SLICE_INIT("/apps/{}/events")},
+	{HTTP_GET, CHANNELS, SLICE_INIT("/apps/{}/channels")},
+	{HTTP_GET, CHANNEL, SLICE_INIT("/apps/{}/channels/{}")},
+	{HTTP_GET, USERS, SLICE_INIT("/apps/{}/channels/{}/users")},
+	{HTTP_POST, ADD, SLICE_INIT("/things/{}")},
+	{HTTP_DELETE, LAST, SLICE_INIT("/things/{}")},
+	{HTTP_GET, FILES, SLICE_INIT("/{*}")},
 };
 
 static struct http_match found;
@@ -117,7 +117,7 @@ static void the_allow_line_has_room_for_all(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < HTTP_OTHER; i++)
-		all[i] = (struct http_route){(enum http_method)i, SLICE_INIT("/x"), 1};
+		all[i] = (struct http_route){(enum http_method)i, 1, SLICE_INIT("/x")};
 	assert_int_equal(http_route_find(all, HTTP_OTHER, HTTP_OTHER, SLICE("/x"), &m),
 			 HTTP_ROUTE_NO_METHOD);
 	assert_string_equal(m.allow, "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");

@@ -28,7 +28,7 @@ void answer_error(struct worker *w, uint64_t session, unsigned status, struct sl
 void answer_unavailable(struct worker *w, uint64_t session);
 
 /* What the broker said: a JSON body as it is, a sentence in the shape that the path asks for. */
-void answer_broker(struct worker *w, uint64_t session, const struct worker_answer *a);
+void answer_broker(struct worker *w, uint64_t session, const struct worker_answer *from);
 
 /* The same as a worker_done_fn; the context is not used. */
 void answer_on_reply(struct worker *w, uint64_t session, void *ctx, const struct worker_answer *a);

@@ -41,7 +41,7 @@ static void ask(const struct api_call *c, struct wire_query *q)
 	struct api_question question = {
 		.kind = WIRE_QUERY, .req = worker_new_req(c->w), .done = answer_on_reply};
 
-	buf_init(&question.body, LIMIT_HTTP_LINE * 2);
+	buf_init(&question.body, 2 * (size_t)LIMIT_HTTP_LINE);
 	q->req = question.req;
 	q->app = c->app->index;
 	question.encoded = wire_encode_query(&question.body, q);
@@ -79,7 +79,7 @@ static bool name_of(const struct api_call *c, struct buf *name, enum channel_kin
 		return true;
 	buf_init(&text, LIMIT_HTTP_LINE);
 	(void)buf_add(&text, SLICE("Invalid channel name: "));
-	(void)buf_add(&text, slice_first(c->match.segments[1], 3 * LIMIT_CHANNEL_NAME));
+	(void)buf_add(&text, slice_first(c->match.segments[1], 3 * (size_t)LIMIT_CHANNEL_NAME));
 	answer_error(c->w, session_id(c->s), 400, buf_slice(&text));
 	buf_done(&text);
 	return false;

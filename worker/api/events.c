@@ -179,7 +179,7 @@ static void batch_answer(struct worker *w, uint64_t session, const struct batch 
 		answer_json(w, session, SLICE("{}"));
 		return;
 	}
-	buf_init(&out, 2 * ANSWER_MAX);
+	buf_init(&out, 2 * (size_t)ANSWER_MAX);
 	(void)buf_add(&out, SLICE("{\"batch\":["));
 	for (uint32_t i = 0; i < b->n; i++) {
 		struct slice info = buf_slice(&b->parts[i].info);

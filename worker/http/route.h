@@ -2,9 +2,9 @@
  * Which handler a request belongs to: a table of methods and path patterns. Pure.
  *
  *	static const struct http_route routes[] = {
- *		{HTTP_POST, SLICE_INIT("/apps/{}/events"), API_EVENTS},
- *		{HTTP_GET, SLICE_INIT("/apps/{}/channels/{}"), API_CHANNEL},
- *		{HTTP_GET, SLICE_INIT("/static/{*}"), API_STATIC},
+ *		{HTTP_POST, API_EVENTS, SLICE_INIT("/apps/{}/events")},
+ *		{HTTP_GET, API_CHANNEL, SLICE_INIT("/apps/{}/channels/{}")},
+ *		{HTTP_GET, API_STATIC, SLICE_INIT("/static/{*}")},
  *	};
  *
  * "{}" stands for one segment that is not empty, "{*}" at the end for the rest of the path, slashes
@@ -20,8 +20,8 @@
 
 struct http_route {
 	enum http_method method;
-	struct slice pattern;
 	int id;
+	struct slice pattern;
 };
 
 enum http_route_result {

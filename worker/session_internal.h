@@ -232,7 +232,7 @@ void session_on_refused(struct session *s, const struct wire_refused *m);
 void session_on_to_conn(struct session *s, const struct wire_to_conn *m);
 void session_on_error(struct session *s, const struct wire_error *m);
 void session_on_close(struct session *s, uint16_t code, struct slice reason);
-void session_on_expel(struct session *s, struct slice channel);
+void session_on_expel(struct session *s, struct slice name);
 void session_on_signed_in(struct session *s, struct slice user_data);
 
 #endif

@@ -213,9 +213,14 @@ int main(int argc, char **argv)
 		return EX_CONFIG;
 	}
 	set_log_level(&role, conf);
-	if (!role.dump && !role.check)
-		return drop_rights(conf) ? broker_run(conf, reload, &role) : EX_CONFIG;
-	status = role.dump ? dump(conf) : EX_OK;
+	if (role.dump)
+		status = dump(conf);
+	else if (role.check)
+		status = EX_OK;
+	else if (drop_rights(conf))
+		return broker_run(conf, reload, &role); /* it is the broker's now */
+	else
+		status = EX_CONFIG;
 	conf_free(conf);
 	return status;
 }

@@ -354,6 +354,9 @@ void mirror_stats(const struct mirror *m, struct mirror_stats *ret_stats)
 {
 	*ret_stats = m->stats;
 	ret_stats->pending = mirror_pending(m);
+	/* how many rows a whole write has before it, only the source knows */
+	if (m->conn != NULL && m->stage != MIRROR_STEADY)
+		ret_stats->pending++;
 }
 
 struct mirror *mirror_new(struct loop *loop, const struct store_options *options,

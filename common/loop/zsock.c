@@ -34,6 +34,7 @@ struct zsock {
 	uint64_t missed;
 	bool router;
 	bool pumping;
+	bool kicked;
 };
 
 static void set_int(void *socket, int option, int value)
@@ -121,8 +122,10 @@ static bool receive_one(struct zsock *z)
 /* Looks once more, in this turn but after all that is ready now. */
 static void kick(struct zsock *z)
 {
-	if (!z->pumping)
-		event_active(&z->kick_ev, 0, 0);
+	if (z->pumping || z->kicked)
+		return;
+	z->kicked = true;
+	event_active(&z->kick_ev, 0, 0);
 }
 
 static unsigned pump(struct zsock *z)
@@ -146,6 +149,16 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 	(void)pump(arg);
 }
 
+static void on_kick(evutil_socket_t fd, short what, void *arg)
+{
+	struct zsock *z = arg;
+
+	(void)fd;
+	(void)what;
+	z->kicked = false;
+	(void)pump(z);
+}
+
 static void on_safety(evutil_socket_t fd, short what, void *arg)
 {
 	struct zsock *z = arg;
@@ -154,7 +167,7 @@ static void on_safety(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	/* A signal that is there has not been missed: the loop is about to see it. */
-	if (poll(&ready, 1, 0) == 0 && pump(z) > 0)
+	if (!z->kicked && poll(&ready, 1, 0) == 0 && pump(z) > 0)
 		z->missed++;
 }
 
@@ -249,7 +262,7 @@ static void watch(struct zsock *z, struct loop *loop)
 
 	if (event_assign(&z->ready_ev, base, get_int(z->socket, ZMQ_FD), EV_READ | EV_PERSIST,
 			 on_ready, z) != 0 ||
-	    event_assign(&z->kick_ev, base, -1, 0, on_ready, z) != 0 ||
+	    event_assign(&z->kick_ev, base, -1, 0, on_kick, z) != 0 ||
 	    event_assign(&z->safety_ev, base, -1, EV_PERSIST, on_safety, z) != 0 ||
 	    event_add(&z->ready_ev, NULL) != 0 || event_add(&z->safety_ev, &safety) != 0)
 		die("no events for a ZeroMQ socket");
@@ -259,6 +272,8 @@ static void watch(struct zsock *z, struct loop *loop)
 			 on_monitor, z) != 0 ||
 	    event_add(&z->monitor_ev, NULL) != 0)
 		die("no events for a ZeroMQ monitor");
+	/* Only who has found nothing once is told when there is something. */
+	event_active(&z->monitor_ev, EV_READ, 0);
 }
 
 static void set_options(struct zsock *z, size_t most)

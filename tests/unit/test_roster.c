@@ -1,0 +1,187 @@
+#include "broker/link/roster.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/log/log.h"
+
+static char dir[64];
+static char path[128];
+static unsigned warnings;
+
+static void on_line(void *ctx, enum log_level level, const char *line)
+{
+	(void)ctx;
+	(void)line;
+	warnings += level <= LOG_LEVEL_WARNING;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memcpy(dir, "/tmp/roster.XXXXXX", sizeof("/tmp/roster.XXXXXX"));
+	if (mkdtemp(dir) == NULL)
+		return -1;
+	(void)snprintf(path, sizeof(path), "%s/" ROSTER_FILE, dir);
+	warnings = 0;
+	log_set_sink(on_line, NULL);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	log_set_sink(NULL, NULL);
+	(void)unlink(path);
+	return rmdir(dir);
+}
+
+static struct roster_worker worker(struct roster *r, uint64_t life)
+{
+	struct roster_worker w = {.life = life, .generation = 1790000000000000, .slot = 3};
+
+	w.number = roster_number(r, life, 0);
+	roster_add(r, &w);
+	return w;
+}
+
+static void test_the_next_broker_knows_the_workers(void **state)
+{
+	struct roster *r = roster_new(dir);
+	struct roster_worker a;
+	struct roster_worker b;
+
+	(void)state;
+	assert_false(roster_found(r));
+	assert_int_equal(roster_awaited(r), 0);
+	a = worker(r, UINT64_MAX);
+	b = worker(r, 2);
+	(void)worker(r, 3);
+	roster_remove(r, 3);
+	roster_free(r);
+
+	r = roster_new(dir);
+	assert_true(roster_found(r));
+	assert_int_equal(roster_awaited(r), 2);
+	assert_int_equal(roster_number(r, a.life, a.number), a.number); /* keeps its own */
+	roster_add(r, &a);
+	assert_int_equal(roster_awaited(r), 1);
+	roster_add(r, &a);
+	assert_int_equal(roster_awaited(r), 1);
+	roster_remove(r, b.life);
+	assert_int_equal(roster_awaited(r), 0);
+	roster_remove(r, 99);
+	roster_free(r);
+	assert_int_equal(warnings, 0);
+}
+
+static void test_numbers_are_never_given_twice(void **state)
+{
+	struct roster *r = roster_new(dir);
+	uint32_t first = worker(r, 1).number;
+	uint32_t last;
+
+	(void)state;
+	assert_true(first > 0 && first < ROSTER_NUMBERS);
+	roster_remove(r, 1);
+	last = worker(r, 2).number;
+	assert_int_not_equal(last, first);
+	assert_int_not_equal(roster_number(r, 3, last), last); /* somebody else's */
+	roster_free(r);
+	r = roster_new(dir);
+	assert_int_not_equal(roster_number(r, 4, 0), first);
+	assert_int_not_equal(roster_number(r, 4, 0), last);
+	assert_true(roster_number(r, 5, ROSTER_NUMBERS) < ROSTER_NUMBERS);
+	roster_free(r);
+}
+
+static void write_text(const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void test_numbers_begin_again_after_the_last(void **state)
+{
+	struct roster *r;
+
+	(void)state;
+	write_text("chat-roster 1\nnext 33554431\nworker 000000000000000a 0 5 1\n");
+	r = roster_new(dir);
+	assert_int_equal(roster_awaited(r), 1);
+	assert_int_equal(roster_number(r, 1, 0), 33554431);
+	assert_int_equal(roster_number(r, 1, 0), 2); /* 1 is still in use */
+	roster_free(r);
+}
+
+static void test_files_that_are_none(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"chat-roster 2\nnext 5\n",
+		"chat-roster 1\n",
+		"chat-roster 1\nnext 0\n",
+		"chat-roster 1\nnext 33554432\n",
+		"chat-roster 1\nnext 5",
+		"chat-roster 1\nnext 5\nworker\n",
+		"chat-roster 1\nnext 5\nworker 000000000000000a 0 5 x\n",
+		"chat-roster 1\nnext 5\nworker 000000000000000a 0 5 1 1\n",
+		"chat-roster 1\nnext 5\nworker 000000000000000 0 5 1\n",
+		"chat-roster 1\nnext 5\nworker 000000000000000a 0 5 1\nx",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct roster *r;
+
+		write_text(texts[i]);
+		r = roster_new(dir);
+		assert_false(roster_found(r));
+		assert_int_equal(roster_awaited(r), 0);
+		assert_int_equal(warnings, i + 1);
+		roster_free(r);
+	}
+}
+
+static void test_a_directory_that_cannot_be_written(void **state)
+{
+	struct roster *r = roster_new("/nonexistent");
+	struct roster_worker w;
+
+	(void)state;
+	w = worker(r, 1);
+	assert_int_not_equal(worker(r, 2).number, w.number);
+	assert_int_equal(warnings, 2);
+	roster_free(r);
+	r = roster_new(NULL);
+	(void)worker(r, 1);
+	roster_free(r);
+	assert_int_equal(warnings, 2);
+	roster_free(NULL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_the_next_broker_knows_the_workers),
+		TEST(test_numbers_are_never_given_twice),
+		TEST(test_numbers_begin_again_after_the_last),
+		TEST(test_files_that_are_none),
+		TEST(test_a_directory_that_cannot_be_written),
+	};
+
+	return cmocka_run_group_tests_name("roster", tests, NULL, NULL);
+}

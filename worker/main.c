@@ -250,7 +250,8 @@ static int serve(struct role *role)
 		.addresses = addresses,
 		.workers = worker_count(conf),
 		.backlog = (int)conf->worker.backlog,
-		.drain = conf->worker.drain_timeout,
+		/* The last clients get the time to close, too. */
+		.drain = conf->worker.drain_timeout + conf->worker.close_timeout,
 		.run = run,
 		.reload = reload,
 		.ctx = role,

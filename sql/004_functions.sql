@@ -324,8 +324,9 @@ BEGIN
 	), goal AS MATERIALIZED (
 		SELECT p.chat_id AS c, p.user_id AS u, w.first, h.last_seq,
 			p.delivered_seq AS old_d, p.delivered_at AS old_da, p.read_seq AS old_r, p.read_at AS old_ra,
-			greatest(p.delivered_seq, least(h.last_seq, greatest(w.d, w.r))) AS new_d,
-			greatest(p.read_seq, least(h.last_seq, w.r)) AS new_r
+			-- least() passes over nulls, so they must not come to it
+			greatest(p.delivered_seq, least(h.last_seq, coalesce(greatest(w.d, w.r), 0))) AS new_d,
+			greatest(p.read_seq, least(h.last_seq, coalesce(w.r, 0))) AS new_r
 		FROM (SELECT i.c, i.u, max(i.d) AS d, max(i.r) AS r, min(i.ord) AS first
 			FROM inp i GROUP BY i.c, i.u) w
 		JOIN chat.participant p ON p.chat_id = w.c AND p.user_id = w.u

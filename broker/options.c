@@ -55,6 +55,7 @@ void options_chat(const struct conf *conf, uint32_t app, struct chat_options *re
 		.event_names = event_names(conf),
 		.typing_timeout = conf->chat.typing_timeout,
 		.typing_repeat = conf->chat.typing_repeat,
+		.offline_grace = conf->chat.offline_grace,
 		.auth_cache = conf->chat.auth_cache,
 		.auth_cache_grace = conf->chat.auth_cache_grace,
 		.auth_cache_size = conf->chat.auth_cache_size,

@@ -326,6 +326,13 @@ struct chat_store {
 	 */
 	void (*participants)(void *self, const uint64_t *chats, size_t n, uint32_t limit,
 			     chat_participants_fn done, void *ctx);
+
+	/*
+	 * A channel whose rule is a statement of the configuration: OK when it gives a row for user
+	 * and channel, else FORBIDDEN. NULL: there are none, and everybody is forbidden.
+	 */
+	void (*may_subscribe)(void *self, struct slice statement, struct slice user,
+			      struct slice channel, chat_done_fn done, void *ctx);
 };
 
 /* Most ids, pairs or chats of one call; more is a fault of the caller. */

@@ -94,6 +94,15 @@ void pg_answer_done(struct pg_call *call, const struct chat_result *r, const PGr
 	((chat_done_fn)call->done)(call->ctx, r);
 }
 
+void pg_answer_any(struct pg_call *call, const struct chat_result *r, const PGresult *result)
+{
+	struct chat_result out = *r;
+
+	if (result != NULL && PQntuples(result) == 0)
+		out.code = CHAT_STORE_FORBIDDEN;
+	((chat_done_fn)call->done)(call->ctx, &out);
+}
+
 void pg_answer_token(struct pg_call *call, const struct chat_result *r, const PGresult *result)
 {
 	static const struct pg_field fields[] = {

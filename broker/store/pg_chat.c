@@ -241,6 +241,7 @@ struct pg_chat *pg_chat_new(struct loop *loop, const struct store_options *optio
 	p->loop = loop;
 	p->options = options;
 	p->database = stmts != NULL;
+	p->stmts = stmts;
 	TAILQ_INIT(&p->deferred);
 	if (event_assign(&p->later, loop_base(loop), -1, 0, on_later, p) != 0 ||
 	    event_assign(&p->tick, loop_base(loop), -1, 0, on_tick, p) != 0)

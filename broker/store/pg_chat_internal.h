@@ -98,6 +98,7 @@ struct pg_chat {
 	struct loop *loop;
 	const struct store_options *options;
 	bool database;
+	const struct pg_stmts *stmts; /* NULL without a database */
 	bool stopped;
 	struct chat_store ops;
 	struct pg_lane lanes[PG_LANES];
@@ -175,8 +176,8 @@ void pg_moves_go(struct pg_lane *l);
 
 typedef void pg_answer_fn(struct pg_call *call, const struct chat_result *r,
 			  const PGresult *result);
-pg_answer_fn pg_answer_none, pg_answer_done, pg_answer_token, pg_answer_users, pg_answer_ids,
-	pg_answer_hidden, pg_answer_changed, pg_answer_place, pg_answer_messages,
+pg_answer_fn pg_answer_none, pg_answer_done, pg_answer_any, pg_answer_token, pg_answer_users,
+	pg_answer_ids, pg_answer_hidden, pg_answer_changed, pg_answer_place, pg_answer_messages,
 	pg_answer_receipts, pg_answer_created, pg_answer_added, pg_answer_removed, pg_answer_chats,
 	pg_answer_participant, pg_answer_participants;
 

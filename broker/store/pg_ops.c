@@ -405,6 +405,23 @@ static void participants(void *self, const uint64_t *chats, size_t n, uint32_t l
 	pg_call_start(call, true);
 }
 
+static void may_subscribe(void *self, struct slice statement, struct slice user,
+			  struct slice channel, chat_done_fn done, void *ctx)
+{
+	struct pg_chat *p = self;
+	enum pg_stmt_id stmt = p->stmts != NULL ? pg_stmts_rule(p->stmts, statement) : PG_STMTS;
+	struct pg_call *call = begin_read(p, stmt, pg_answer_any, (void (*)(void))done, ctx);
+
+	call->field = "channel_name";
+	if (p->stmts != NULL && stmt == PG_STMTS) {
+		pg_defer(&call->item, CHAT_STORE_FAULT, "", "");
+		return;
+	}
+	pg_param_text(&call->params, user);
+	pg_param_text(&call->params, channel);
+	pg_call_start(call, pg_text_ok(user) && pg_text_ok(channel));
+}
+
 void pg_ops_init(struct chat_store *ops, struct pg_chat *p)
 {
 	*ops = (struct chat_store){
@@ -431,5 +448,6 @@ void pg_ops_init(struct chat_store *ops, struct pg_chat *p)
 		.chat_view = chat_view,
 		.participant = participant,
 		.participants = participants,
+		.may_subscribe = may_subscribe,
 	};
 }

@@ -23,7 +23,7 @@ void pg_setup_send(struct pg_conn *c)
 {
 	for (int i = 0; i < count_texts(c); i++)
 		pg_conn_text(c, c->options.setup[i]);
-	for (size_t i = 0; i < PG_STMTS; i++) {
+	for (size_t i = 0; i < c->options.stmts->n; i++) {
 		const struct pg_stmt *s = &c->options.stmts->v[i];
 		Oid types[PG_PARAMS_MAX];
 
@@ -47,7 +47,7 @@ static const struct pg_stmt *stmt_of_step(const struct pg_conn *c, int step)
 {
 	int at = count_texts(c);
 
-	for (size_t i = 0; i < PG_STMTS; i++) {
+	for (size_t i = 0; i < c->options.stmts->n; i++) {
 		const struct pg_stmt *s = &c->options.stmts->v[i];
 
 		if (!is_ours(c, s))
@@ -110,7 +110,7 @@ bool pg_setup_check(const struct pg_conn *c, PGresult *const *results, int n,
 {
 	int at = count_texts(c);
 
-	for (size_t i = 0; i < PG_STMTS && at + 1 < n; i++) {
+	for (size_t i = 0; i < c->options.stmts->n && at + 1 < n; i++) {
 		const struct pg_stmt *s = &c->options.stmts->v[i];
 
 		if (!is_ours(c, s))

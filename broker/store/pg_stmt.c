@@ -23,12 +23,15 @@ void pg_stmts_init(struct pg_stmts *s)
 	for (size_t i = 0; i < PG_STMTS; i++)
 		if (s->v[i].name == NULL)
 			die("pg_stmt: statement %zu is missing", i);
+	s->n = PG_STMTS;
 }
 
 void pg_stmts_done(struct pg_stmts *s)
 {
-	for (size_t i = 0; i < PG_STMTS; i++)
+	for (size_t i = 0; i < s->n; i++) {
 		free(s->v[i].own);
+		free(s->v[i].own_name);
+	}
 }
 
 bool pg_stmts_replace(struct pg_stmts *s, const char *name, const char *query)
@@ -44,6 +47,35 @@ bool pg_stmts_replace(struct pg_stmts *s, const char *name, const char *query)
 		return true;
 	}
 	return false;
+}
+
+bool pg_stmts_add_rule(struct pg_stmts *s, const char *name, const char *query)
+{
+	struct pg_stmt *stmt = &s->v[s->n];
+
+	if (s->n == ARRAY_LEN(s->v))
+		return false;
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(s->v[i].name, name) == 0)
+			return false;
+	*stmt = (struct pg_stmt){
+		.types = {PG_TEXT, PG_TEXT},
+		.roles = 1U << PG_ROLE_LOOKUPS,
+		.own = mem_strdup(query),
+		.own_name = mem_strdup(name),
+	};
+	stmt->name = stmt->own_name;
+	stmt->text = stmt->own;
+	s->n++;
+	return true;
+}
+
+enum pg_stmt_id pg_stmts_rule(const struct pg_stmts *s, struct slice name)
+{
+	for (size_t i = PG_STMTS; i < s->n; i++)
+		if (slice_eq(slice_str(s->v[i].name), name))
+			return (enum pg_stmt_id)i;
+	return PG_STMTS;
 }
 
 int pg_stmt_params(const struct pg_stmt *s)

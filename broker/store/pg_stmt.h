@@ -17,6 +17,7 @@
 
 #include "broker/store/pg_param.h"
 #include "common/base/macros.h"
+#include "common/base/slice.h"
 
 enum pg_role {
 	PG_ROLE_CONTROL,
@@ -80,8 +81,11 @@ enum pg_stmt_id {
 	PG_OUTBOX_TAKE,
 	PG_OUTBOX_WAKE,
 
-	PG_STMTS,
+	PG_STMTS, /* from here on: statements that are rules of channels */
 };
+
+/* Most rules that are statements. */
+#define PG_RULES_MAX 16
 
 struct pg_stmt {
 	const char *name;
@@ -90,11 +94,13 @@ struct pg_stmt {
 	const char *columns; /* names that the result must have, with blanks between */
 	unsigned roles;	     /* bits of enum pg_role */
 	bool configurable;
-	char *own; /* text of the configuration, or NULL */
+	char *own;	/* text of the configuration, or NULL */
+	char *own_name; /* of a rule, or NULL */
 };
 
 struct pg_stmts {
-	struct pg_stmt v[PG_STMTS];
+	struct pg_stmt v[PG_STMTS + PG_RULES_MAX];
+	size_t n;
 };
 
 void pg_stmts_init(struct pg_stmts *s);
@@ -102,6 +108,15 @@ void pg_stmts_done(struct pg_stmts *s);
 
 /* Replaces a statement; the text is copied. False: no configurable statement has that name. */
 MUST_CHECK bool pg_stmts_replace(struct pg_stmts *s, const char *name, const char *query);
+
+/*
+ * Adds a statement that says whether a user may subscribe to a channel: $1 user, $2 channel, any
+ * row is a yes. Both texts are copied. False: there are too many, or the name is one of ours.
+ */
+MUST_CHECK bool pg_stmts_add_rule(struct pg_stmts *s, const char *name, const char *query);
+
+/* PG_STMTS when there is none of that name. */
+enum pg_stmt_id pg_stmts_rule(const struct pg_stmts *s, struct slice name);
 
 int pg_stmt_params(const struct pg_stmt *s);
 

@@ -206,10 +206,12 @@ static int take_statements(struct store *s, char *err_fault, size_t size)
 	for (size_t i = 0; i < s->options.nsql; i++) {
 		const struct store_sql *sql = &s->options.sql[i];
 
-		if (pg_stmts_replace(&s->stmts, sql->name, sql->query))
+		if (sql->rule ? pg_stmts_add_rule(&s->stmts, sql->name, sql->query)
+			      : pg_stmts_replace(&s->stmts, sql->name, sql->query))
 			continue;
-		(void)snprintf(err_fault, size, "[sql \"%s\"]: no statement has that name",
-			       sql->name);
+		(void)snprintf(err_fault, size, "[sql \"%s\"]: %s", sql->name,
+			       sql->rule ? "too many rules, or the name of a shipped statement"
+					 : "no statement has that name");
 		return -EINVAL;
 	}
 	return 0;

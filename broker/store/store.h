@@ -54,10 +54,15 @@ enum store_state {
 	STORE_UP,      /* guard and epoch are ours, chat calls are served */
 };
 
-/* One statement of the configuration in place of the shipped one. */
+/* One statement of the configuration, in place of the shipped one. */
 struct store_sql {
 	const char *name;
 	const char *query;
+	/*
+	 * In place of none: the rule of some channel. $1 is the user, $2 the channel, any row is a
+	 * yes. At most 16 of them.
+	 */
+	bool rule;
 };
 
 /* Strings must live as long as the store, apart from those of `sql`, which are copied. */
@@ -120,7 +125,7 @@ struct store_ops {
 
 /*
  * -EINVAL: the conninfo cannot be read or holds a password, or a statement of `sql` has a name that
- * does not exist; the text in err_fault says which. Opens nothing yet.
+ * does not exist or is no rule of a channel; the text in err_fault says which. Opens nothing yet.
  */
 MUST_CHECK int store_new(struct loop *loop, const struct store_options *options,
 			 const struct store_ops *ops, void *ctx, struct store **ret_store,

@@ -86,7 +86,7 @@ static int refused(struct loop *loop, const struct store_options *options, char 
 static void options_are_checked(void **state)
 {
 	struct loop *loop = loop_new();
-	const struct store_sql sql = {"no_such_statement", "SELECT 1"};
+	const struct store_sql sql = {.name = "no_such_statement", .query = "SELECT 1"};
 	struct store_options o = {.conninfo = "host=",
 				  .password_file = "",
 				  .node = "n",
@@ -381,11 +381,12 @@ static void statements_can_be_replaced(void **state)
 	struct loop *loop = loop_new();
 	struct probe *p = probe_new(loop, cluster_conninfo(cluster), "sql");
 	/* a bigint where text is read, columns in another order, one more */
-	const struct store_sql sql = {
-		"find_token",
-		"SELECT 'x' AS more, $2 AS token_sha256, 42::bigint AS user_id, 'Eve'::varchar AS "
-		"user_name, NULL::jsonb AS user_info, '[\"*\"]'::text AS abilities, 5 AS token_id, "
-		"NULL::timestamptz AS expires_at WHERE $1 = '5'"};
+	const struct store_sql sql = {.name = "find_token",
+				      .query = "SELECT 'x' AS more, $2 AS token_sha256, 42::bigint "
+					       "AS user_id, 'Eve'::varchar AS "
+					       "user_name, NULL::jsonb AS user_info, "
+					       "'[\"*\"]'::text AS abilities, 5 AS token_id, "
+					       "NULL::timestamptz AS expires_at WHERE $1 = '5'"};
 	struct answer a;
 
 	(void)state;
@@ -406,7 +407,8 @@ static void a_statement_without_its_columns_is_not_used(void **state)
 {
 	struct loop *loop = loop_new();
 	struct probe *p = probe_new(loop, cluster_conninfo(cluster), "sql2");
-	const struct store_sql sql = {"shares_chat", "SELECT $1 AS somebody WHERE $2 IS NULL"};
+	const struct store_sql sql = {.name = "shares_chat",
+				      .query = "SELECT $1 AS somebody WHERE $2 IS NULL"};
 	struct store_stats stats;
 	struct answer a = {0};
 
@@ -420,6 +422,35 @@ static void a_statement_without_its_columns_is_not_used(void **state)
 	assert_int_equal(a.code, CHAT_STORE_UNAVAILABLE);
 	store_stats(p->store, &stats);
 	assert_false(stats.conns[4].ready);
+	probe_free(p);
+	loop_free(loop);
+}
+
+static enum chat_store_code may(struct probe *p, const char *rule, const char *user)
+{
+	struct answer a = {0};
+
+	p->chat->may_subscribe(p->chat->self, slice_str(rule), slice_str(user),
+			       SLICE("private-room.1"), on_done_answer, &a);
+	probe_wait_flag(p->loop, &a.done);
+	return a.code;
+}
+
+static void a_channel_rule_is_a_statement(void **state)
+{
+	struct loop *loop = loop_new();
+	struct probe *p = probe_new(loop, cluster_conninfo(cluster), "rule");
+	const struct store_sql sql = {.name = "in_room",
+				      .query = "SELECT 1 WHERE $1 = '7' AND $2 = 'private-room.1'",
+				      .rule = true};
+
+	(void)state;
+	p->options.sql = &sql;
+	p->options.nsql = 1;
+	probe_up(p);
+	assert_int_equal(may(p, "in_room", "7"), CHAT_STORE_OK);
+	assert_int_equal(may(p, "in_room", "8"), CHAT_STORE_FORBIDDEN);
+	assert_int_equal(may(p, "in_another", "7"), CHAT_STORE_FAULT);
 	probe_free(p);
 	loop_free(loop);
 }
@@ -439,6 +470,7 @@ int main(void)
 		cmocka_unit_test(tokens_are_found_and_their_changes_told),
 		cmocka_unit_test(used_tokens_are_noted),
 		cmocka_unit_test(statements_can_be_replaced),
+		cmocka_unit_test(a_channel_rule_is_a_statement),
 		cmocka_unit_test(a_statement_without_its_columns_is_not_used),
 	};
 

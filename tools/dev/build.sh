@@ -22,7 +22,9 @@ build_programs() {
 npm_packages() {
   [ "$ROOT/$1/node_modules/.package-lock.json" -nt "$ROOT/$1/package-lock.json" ] && return
   step "fetching the npm packages of $1"
-  quietly "npm-${1//\//-}" npm ci --prefix "$ROOT/$1" --no-audit --no-fund
+  # npm trusts whom the system trusts; by itself it only knows a list of its own.
+  NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS-/etc/ssl/certs/ca-certificates.crt} \
+    quietly "npm-${1//\//-}" npm ci --prefix "$ROOT/$1" --no-audit --no-fund
 }
 
 build_page() {

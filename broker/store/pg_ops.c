@@ -409,11 +409,11 @@ static void may_subscribe(void *self, struct slice statement, struct slice user,
 			  struct slice channel, chat_done_fn done, void *ctx)
 {
 	struct pg_chat *p = self;
-	enum pg_stmt_id stmt = p->stmts != NULL ? pg_stmts_rule(p->stmts, statement) : PG_STMTS;
+	enum pg_stmt_id stmt = p->stmts != NULL ? pg_stmts_rule(p->stmts, statement) : PG_NO_STMT;
 	struct pg_call *call = begin_read(p, stmt, pg_answer_any, (void (*)(void))done, ctx);
 
 	call->field = "channel_name";
-	if (p->stmts != NULL && stmt == PG_STMTS) {
+	if (p->stmts != NULL && stmt == PG_NO_STMT) {
 		pg_defer(&call->item, CHAT_STORE_FAULT, "", "");
 		return;
 	}

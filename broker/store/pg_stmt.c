@@ -75,7 +75,7 @@ enum pg_stmt_id pg_stmts_rule(const struct pg_stmts *s, struct slice name)
 	for (size_t i = PG_STMTS; i < s->n; i++)
 		if (slice_eq(slice_str(s->v[i].name), name))
 			return (enum pg_stmt_id)i;
-	return PG_STMTS;
+	return PG_NO_STMT;
 }
 
 int pg_stmt_params(const struct pg_stmt *s)

@@ -82,10 +82,11 @@ enum pg_stmt_id {
 	PG_OUTBOX_WAKE,
 
 	PG_STMTS, /* from here on: statements that are rules of channels */
+	PG_NO_STMT = PG_STMTS + 16,
 };
 
 /* Most rules that are statements. */
-#define PG_RULES_MAX 16
+#define PG_RULES_MAX (PG_NO_STMT - PG_STMTS)
 
 struct pg_stmt {
 	const char *name;
@@ -115,7 +116,7 @@ MUST_CHECK bool pg_stmts_replace(struct pg_stmts *s, const char *name, const cha
  */
 MUST_CHECK bool pg_stmts_add_rule(struct pg_stmts *s, const char *name, const char *query);
 
-/* PG_STMTS when there is none of that name. */
+/* PG_NO_STMT when there is none of that name. */
 enum pg_stmt_id pg_stmts_rule(const struct pg_stmts *s, struct slice name);
 
 int pg_stmt_params(const struct pg_stmt *s);

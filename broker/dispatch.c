@@ -19,6 +19,7 @@ struct dispatch *dispatch_new(const struct dispatch_options *options)
 	d->options = *options;
 	d->open_at = USEC_NEVER;
 	d->stable = stable_new(dispatch_on_stable, d);
+	d->origins = origins_new();
 	d->watchlist = watchlist_new(options->watchlist_window, &dispatch_watchlist_ops, d);
 	hold_init(&d->hold, options->hold_max);
 	buf_init(&d->record, LIMIT_WIRE_RECORD);
@@ -46,9 +47,6 @@ static void peer_free(struct dispatch *d, struct peer *peer)
 
 void dispatch_free(struct dispatch *d)
 {
-	struct origin *o;
-	struct origin *next;
-
 	if (d == NULL)
 		return;
 	d->parts = (struct dispatch_parts){0};
@@ -56,11 +54,7 @@ void dispatch_free(struct dispatch *d)
 		p->lane = NULL;
 	while (d->peers != NULL)
 		peer_free(d, d->peers);
-	HASH_ITER(hh, d->origins, o, next)
-	{
-		HASH_DELETE(hh, d->origins, o);
-		free(o);
-	}
+	origins_free(d->origins);
 	stable_free(d->stable);
 	watchlist_free(d->watchlist);
 	hold_done(&d->hold);

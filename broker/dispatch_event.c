@@ -8,9 +8,6 @@
 #include "common/base/mem.h"
 #include "common/log/log.h"
 
-/* Publishers whose last number is remembered: the processes of a day on a large node. */
-#define ORIGINS_MAX 4096
-
 /* ---- one event ---- */
 
 void dispatch_event(struct dispatch *d, const struct wire_event *e, uint32_t track)
@@ -92,28 +89,6 @@ void dispatch_client_event(struct dispatch *d, struct peer *p, const struct wire
 
 /* ---- publishes of the HTTP API ---- */
 
-/* Whether this life of the broker has ordered it. An origin's numbers come in rising order. */
-static bool is_repeated(struct dispatch *d, uint64_t origin, uint64_t number)
-{
-	struct origin *o;
-
-	HASH_FIND(hh, d->origins, &origin, sizeof(origin), o);
-	if (o != NULL && number <= o->number)
-		return true;
-	if (o != NULL) {
-		HASH_DELETE(hh, d->origins, o);
-	} else if (HASH_COUNT(d->origins) >= ORIGINS_MAX) {
-		o = d->origins; /* the one that was used longest ago */
-		HASH_DELETE(hh, d->origins, o);
-	} else {
-		o = NEW(struct origin);
-	}
-	o->origin = origin;
-	o->number = number;
-	HASH_ADD(hh, d->origins, origin, sizeof(o->origin), o);
-	return false;
-}
-
 static void send_published(struct dispatch *d, struct peer *p, uint64_t number, uint16_t status,
 			   struct slice body)
 {
@@ -161,11 +136,11 @@ void dispatch_publish(struct dispatch *d, struct peer *p, const struct wire_publ
 		return;
 	}
 	track = stable_begin(d->stable, p->number, m->number);
-	if (is_repeated(d, m->origin, m->number)) {
-		await_all(d, track);
-	} else {
+	if (origins_add(d->origins, m->origin, m->number)) {
 		d->counts.published++;
 		order(d, m, track);
+	} else {
+		await_all(d, track);
 	}
 	/* Accepted and ordered: the publisher hears of it before it becomes stable. */
 	dispatch_publish_body(d, m->app, m->channels, m->info);

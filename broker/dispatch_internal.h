@@ -5,6 +5,7 @@
 #include "broker/apps.h"
 #include "broker/dispatch.h"
 #include "broker/hold.h"
+#include "broker/origins.h"
 #include "broker/stable.h"
 #include "common/base/buf.h"
 #include "common/base/map.h"
@@ -19,13 +20,6 @@ struct peer {
 	uint32_t number;
 	struct lane *lane; /* NULL: gone, but its last records still wait in the hold */
 	struct stable_queue acks;
-};
-
-/* The last publish that came from an origin; in the order of the last use. */
-struct origin {
-	UT_hash_handle hh;
-	uint64_t origin;
-	uint64_t number;
 };
 
 /* The subscription that is being made, for the op that answers it. */
@@ -43,7 +37,7 @@ struct dispatch {
 	usec_t open_at; /* at the latest */
 	struct hold hold;
 	struct peer *peers;
-	struct origin *origins;
+	struct origins *origins;
 	struct stable *stable;
 	struct watchlist *watchlist;
 	struct joining joining;

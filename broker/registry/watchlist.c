@@ -123,6 +123,7 @@ static void unwatch(struct watchlist *w, struct watch *watch)
 		return;
 	if (u->changes)
 		TAILQ_REMOVE(&w->changing, u, changing);
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is in the table */
 	HASH_DELETE(hh, w->watched, u);
 	free(u);
 }

@@ -35,9 +35,9 @@ void fakes_begin(bool open);
 void fakes_end(void);
 
 /* What was noted since the last call must be these lines, in this order, and no more. */
-void expect_lines(const char *lines);
+void expect_lines(const char *expected);
 /* The same, without lines of the mirror. */
-void expect_news(const char *lines);
+void expect_news(const char *expected);
 
 /* Records of a worker. */
 #define SAY(worker, name, NAME, ...) \

@@ -1,4 +1,4 @@
-/* Applications, names of channels and held records of the broker. */
+/* Applications, names of channels, held records and origins of the broker. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@
 #include "broker/apps.h"
 #include "broker/channel_kind.h"
 #include "broker/hold.h"
+#include "broker/origins.h"
 #include "common/base/limits.h"
 #include "common/wire/wire.h"
 
@@ -152,6 +153,29 @@ static void test_held_records_come_back_in_order(void **state)
 	hold_done(&h);
 }
 
+/* ---- publishes ---- */
+
+static void test_an_origin_is_ordered_in_rising_numbers(void **state)
+{
+	struct origins *o = origins_new();
+
+	(void)state;
+	assert_true(origins_add(o, 1, 5));
+	assert_false(origins_add(o, 1, 5));
+	assert_false(origins_add(o, 1, 4));
+	assert_true(origins_add(o, 1, 9));
+	assert_true(origins_add(o, 2, 5));
+	/* The one that published longest ago makes room. */
+	for (uint64_t i = 0; i < 4096; i++) {
+		assert_true(origins_add(o, 100 + i, 1));
+		if (i < 4000)
+			assert_true(origins_add(o, 2, 6 + i));
+	}
+	assert_true(origins_add(o, 1, 9));
+	assert_false(origins_add(o, 2, 6));
+	origins_free(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +184,7 @@ int main(void)
 		cmocka_unit_test(test_what_workers_are_told),
 		cmocka_unit_test(test_without_an_application),
 		cmocka_unit_test(test_held_records_come_back_in_order),
+		cmocka_unit_test(test_an_origin_is_ordered_in_rising_numbers),
 	};
 
 	return cmocka_run_group_tests_name("broker_tables", tests, NULL, NULL);

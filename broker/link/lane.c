@@ -108,7 +108,6 @@ static bool send_message(struct lane *lane, enum flow_type type, struct slice bo
 		lane_give_up(lane, LANE_LOST);
 		return false;
 	}
-	lane->spoke = true;
 	return true;
 }
 

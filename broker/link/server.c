@@ -13,8 +13,10 @@
 #include "common/loop/loop.h"
 #include "common/wire/wire.h"
 
-#define MISSED 3       /* heartbeats: a worker is dead */
-#define LANES_MAX 1024 /* workers; more than any configuration starts, also in a reload */
+#define MISSED 3 /* heartbeats: a worker is dead */
+#define PROBES 10
+#define PROBE_PAUSE 20000 /* between them */
+#define LANES_MAX 1024	  /* workers; more than any configuration starts, also in a reload */
 
 /* ---- those who have no lane ---- */
 
@@ -66,19 +68,46 @@ static void log_lane(const struct lane *lane, const char *how)
 		   lane->hello.slot, (unsigned long long)lane->hello.generation, how);
 }
 
+static bool has_successor(const struct server *server, const struct lane *lane)
+{
+	const struct lane *other;
+
+	TAILQ_FOREACH (other, &server->lanes, link) {
+		if (other->hello.slot == lane->hello.slot &&
+		    other->hello.generation > lane->hello.generation)
+			return true;
+	}
+	return false;
+}
+
+static void set_timer(struct event *ev, usec_t t)
+{
+	struct timeval tv = loop_timeval(t);
+
+	if (event_add(ev, &tv) != 0)
+		die("no timer for the lanes");
+}
+
 /*
  * A successor is there: either its predecessor drains, or it is dead and nobody has noticed. Only
- * the latter's socket is gone, so it is enough to say anything.
+ * the latter's socket is gone, so it is enough to say anything; ZeroMQ may take a moment, though.
  */
-static void probe_predecessors(struct server *server, const struct lane *successor)
+static void on_probe(evutil_socket_t fd, short what, void *arg)
 {
+	struct server *server = arg;
 	struct lane *lane;
+	bool any = false;
 
+	(void)fd;
+	(void)what;
 	TAILQ_FOREACH (lane, &server->lanes, link) {
-		if (lane->hello.slot == successor->hello.slot &&
-		    lane->hello.generation < successor->hello.generation)
-			lane_say(lane, FLOW_ALIVE, SLICE_NONE);
+		if (lane->ending || !has_successor(server, lane))
+			continue;
+		lane_say(lane, FLOW_ALIVE, SLICE_NONE);
+		any = true;
 	}
+	if (any && server->probes > 0 && --server->probes > 0)
+		set_timer(&server->probe_ev, PROBE_PAUSE);
 }
 
 static void welcome_new(struct server *server, struct slice peer, const struct flow_hello *hello)
@@ -100,7 +129,8 @@ static void welcome_new(struct server *server, struct slice peer, const struct f
 	roster_add(server->roster, &w);
 	log_lane(lane, hello->number == 0 ? "new" : "found");
 	lane_welcome(lane);
-	probe_predecessors(server, lane);
+	server->probes = PROBES;
+	set_timer(&server->probe_ev, 0);
 	server->ops->on_worker_new(server->ctx, lane);
 }
 
@@ -197,12 +227,8 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 			bury(server, lane);
 	}
 	server->turn_set = false;
-	if (later && event_pending(&server->ack_ev, EV_TIMEOUT, NULL) == 0) {
-		struct timeval delay = loop_timeval(FLOW_ACK_DELAY);
-
-		if (event_add(&server->ack_ev, &delay) != 0)
-			die("no timer for acknowledgements");
-	}
+	if (later && event_pending(&server->ack_ev, EV_TIMEOUT, NULL) == 0)
+		set_timer(&server->ack_ev, FLOW_ACK_DELAY);
 }
 
 /* ---- time ---- */
@@ -237,9 +263,8 @@ static void on_beat(evutil_socket_t fd, short what, void *arg)
 			lane->heard = now;
 		if (now > lane->heard + MISSED * server->heartbeat)
 			lane_give_up(lane, LANE_SILENT);
-		else if (!lane->spoke)
+		else
 			lane_say(lane, FLOW_ALIVE, SLICE_NONE);
-		lane->spoke = false;
 	}
 }
 
@@ -254,6 +279,7 @@ static void open_events(struct server *server)
 
 	if (event_assign(&server->turn_ev, base, -1, 0, on_turn, server) != 0 ||
 	    event_assign(&server->ack_ev, base, -1, 0, on_ack_due, server) != 0 ||
+	    event_assign(&server->probe_ev, base, -1, 0, on_probe, server) != 0 ||
 	    event_assign(&server->beat_ev, base, -1, EV_PERSIST, on_beat, server) != 0 ||
 	    event_add(&server->beat_ev, &beat) != 0)
 		die("no events for the lanes");
@@ -320,6 +346,7 @@ void server_free(struct server *server)
 	(void)event_del(&server->turn_ev); /* cannot fail: all were assigned */
 	(void)event_del(&server->ack_ev);
 	(void)event_del(&server->beat_ev);
+	(void)event_del(&server->probe_ev);
 	zsock_free(server->z, 0);
 	roster_free(server->roster);
 	free(server);

@@ -41,7 +41,6 @@ struct lane {
 	bool on_turn;
 	bool paused; /* too much waits for it: its messages are held */
 	bool synced;
-	bool spoke; /* to it, since the last heartbeat */
 	bool owes_later;
 };
 
@@ -57,6 +56,7 @@ struct server {
 	struct event turn_ev;
 	struct event ack_ev;
 	struct event beat_ev;
+	struct event probe_ev;
 	struct server_counts counts; /* of lanes that are gone */
 	struct log_limit log_strangers;
 	uint64_t epoch;
@@ -68,6 +68,7 @@ struct server {
 	size_t settled;	  /* workers that have told their state or left, without a roster */
 	size_t announced; /* workers there are, as the first hello says; 0 = none came */
 	uint16_t refused; /* the other version that was logged last */
+	unsigned probes;  /* still to come */
 	bool turn_set;
 };
 

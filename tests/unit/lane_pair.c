@@ -16,7 +16,6 @@
 #include "common/log/log.h"
 
 #define ALARM 120 /* a test that hangs ends with this */
-#define KIND 99
 
 struct loop *pair_loop;
 usec_t pair_heartbeat;
@@ -83,7 +82,7 @@ static char *body_of(uint64_t number, size_t size)
 int pair_send(struct pair_worker *w, uint64_t number, size_t size)
 {
 	char *body = body_of(number, size);
-	int r = link_send(w->link, KIND, slice_of(body, MAX(size, sizeof(number))));
+	int r = link_send(w->link, PAIR_KIND, slice_of(body, MAX(size, sizeof(number))));
 
 	free(body);
 	return r;
@@ -93,7 +92,7 @@ void pair_send_to(struct lane *lane, uint64_t number, size_t size)
 {
 	char *body = body_of(number, size);
 
-	server_send(pair_broker.server, lane, KIND, slice_of(body, MAX(size, sizeof(number))));
+	server_send(pair_broker.server, lane, PAIR_KIND, slice_of(body, MAX(size, sizeof(number))));
 	free(body);
 }
 
@@ -104,7 +103,7 @@ static void on_record(void *ctx, uint8_t kind, struct slice body)
 	struct pair_worker *w = ctx;
 	uint64_t number = number_of(body);
 
-	assert_int_equal(kind, KIND);
+	assert_int_equal(kind, PAIR_KIND);
 	w->out_of_order += number != w->last + 1;
 	w->last = number;
 	w->bytes += body.n;
@@ -174,7 +173,7 @@ static void on_worker_record(void *ctx, struct lane *lane, uint8_t kind, struct 
 	struct pair_broker *b = ctx;
 	uint64_t number = number_of(body);
 
-	assert_int_equal(kind, KIND);
+	assert_int_equal(kind, PAIR_KIND);
 	b->out_of_order += number != b->last + 1;
 	b->last = number;
 	b->records++;

@@ -11,6 +11,9 @@
 #include "common/wire/flow.h"
 #include "worker/link/link.h"
 
+/* Of the records that are sent here. */
+#define PAIR_KIND 99
+
 /* Counters of one worker's end. */
 struct pair_worker {
 	struct link *link;

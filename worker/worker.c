@@ -344,8 +344,8 @@ static void close_all(struct worker *w)
 		listener_free(w->listeners[i]);
 	free(w->listeners);
 	control_free(w->control);
+	loop_flush(w->loop); /* the closes go out before we take leave */
 	link_free(w->link);
-	loop_flush(w->loop);
 	questions_free(w->questions, w);
 	api_free(w->api);
 	streams_free(w->streams);

@@ -185,7 +185,7 @@ test('a bad signature, an old one and an unknown application are refused', async
 	assert.equal((await post(`/apps/${env.APP_ID}/events?${q(now - 700)}`)).status, 401);
 	assert.equal((await post(`/apps/nobody/events?${q(now)}`)).status, 404);
 	assert.equal((await post(`/apps/${env.APP_ID}/events`)).status, 401);
-	await assert.rejects(server.trigger('bad channel!', 'e', 1));
+	await assert.rejects(async () => server.trigger('bad channel!', 'e', 1));
 });
 
 test('an unknown key ends with 4001, and pusher-js does not come back', async () => {

@@ -1,5 +1,5 @@
 -- Publishing from SQL, triggers that do it, and the cleanup.
-SELECT plan(34);
+SELECT plan(33);
 
 SELECT ok(chat.publish('private-orders.5', 'shipped', '{"id": 5}') > 0, 'an event is published');
 SELECT results_eq('SELECT app_id, channel, event, payload, socket_id FROM chat.outbox',

@@ -37,8 +37,8 @@ static void script(const struct cluster *c, const char *command, const char *mod
 static void spawn_guard(struct cluster *c)
 {
 	static const char text[] = "cat >/dev/null; exec \"$0\" drop \"$1\" >/dev/null 2>&1";
-	char *argv[] = {(char *)(uintptr_t)"sh",
-			(char *)(uintptr_t)"-c",
+	char *argv[] = {(char *)(uintptr_t) "sh",
+			(char *)(uintptr_t) "-c",
 			(char *)(uintptr_t)text,
 			c->script,
 			c->dir,

@@ -15,9 +15,9 @@ fi
 set -f # patterns are find's
 names=
 for pattern in "${@:-*}"; do
-  names="${names:+$names -o }-name $pattern"
+  names="${names:+$names -o }-path ./$pattern"
 done
 # Words on purpose: no pattern has blanks.
 # shellcheck disable=SC2086
-find . \( -name 'build*' -o -name node_modules -o -name dist -o -name .run \) -prune -o \
+find . -type d \( -name 'build*' -o -name node_modules -o -name dist -o -name .run \) -prune -o \
   -type f \( $names \) -print | sed 's,^\./,,' | sort

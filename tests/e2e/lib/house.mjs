@@ -41,9 +41,13 @@ export function shell(command) {
 	return r.stdout;
 }
 
-/** Rows of a query, each an array of strings. */
-export function sql(query) {
-	const out = execFileSync('psql', ['-XAtq', '-F', '\t', '-v', 'ON_ERROR_STOP=1', '-d', env.PGURL,
-		'-c', query]).toString();
-	return out.split('\n').filter(Boolean).map((row) => row.split('\t'));
+/** A function that gives the rows of a query, each an array of strings. */
+export function sqlOf(url) {
+	return (query) => {
+		const out = execFileSync('psql', ['-XAtq', '-F', '\t', '-v', 'ON_ERROR_STOP=1', '-d', url,
+			'-c', query]).toString();
+		return out.split('\n').filter(Boolean).map((row) => row.split('\t'));
+	};
 }
+
+export const sql = sqlOf(env.PGURL);

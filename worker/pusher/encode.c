@@ -120,7 +120,8 @@ void pusher_encode_subscription_error(struct buf *out, struct slice channel, str
 	(void)buf_addc(&data, '}');
 
 	begin(out, PUSHER_EV_SUBSCRIPTION_ERROR);
-	add_channel(out, shorten(channel, LIMIT_CHANNEL_NAME + 1));
+	(void)buf_add(out, SLICE(",\"channel\":"));
+	(void)buf_json_str(out, channel);
 	add_data(out, buf_slice(&data));
 	(void)buf_addc(out, '}');
 	buf_done(&data);

@@ -32,6 +32,7 @@ void pusher_encode_error(struct buf *out, int64_t code, struct slice text, struc
 /* data is the snapshot of a presence channel, else "{}". */
 void pusher_encode_subscribed(struct buf *out, struct slice channel, struct slice data);
 
+/* The name comes back whole, also an empty or endless one: by it clients find who listens. */
 void pusher_encode_subscription_error(struct buf *out, struct slice channel, struct slice type,
 				      struct slice error, uint32_t status);
 

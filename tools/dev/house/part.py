@@ -151,11 +151,11 @@ class Part:
             return "".join(log.readlines()[-lines:])
 
 
-def warnings_only(text):
-    """Lines of our daemons begin with <N>, the level of syslog; others are no good news."""
-    level = re.match(r"<(\d)>", text)
-    return text if text and (level is None or int(level[1]) <= 4) else None
-
-
 def everything(text):
-    return text or None
+    """A line of our daemons without the <N> at its front, the level of syslog."""
+    return re.sub(r"^<\d>", "", text) or None
+
+
+def warnings_only(text):
+    """What is no warning is left out; a line without a level is no good news either."""
+    return None if re.match(r"<[5-7]>", text) else everything(text)

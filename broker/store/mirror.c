@@ -90,19 +90,27 @@ void mirror_row_free(struct mirror *m, struct mirror_row *row)
 		TAILQ_REMOVE(&m->queue[row->kind], row, entry);
 		m->nqueue[row->kind]--;
 	}
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the table has living rows only */
 	HASH_DEL(m->rows, row);
 	m->nkind[row->kind]--;
 	free(row->data);
 	free(row);
 }
 
-/* A row that is on its way is freed when it has landed. */
-static void drop(struct mirror *m, struct mirror_row *row)
+/*
+ * Forgets the rows of a kind, of one worker or (0) of all. Those that are on their way are freed
+ * when they have landed.
+ */
+static void drop(struct mirror *m, enum mirror_kind kind, uint32_t worker)
 {
-	if (row->flight)
-		row->dropped = true;
-	else
-		mirror_row_free(m, row);
+	struct mirror_row *row, *next;
+
+	TAILQ_FOREACH (row, &m->flight[kind], entry)
+		if (worker == NULL || row->worker == *worker)
+			row->dropped = true;
+	TAILQ_FOREACH_SAFE (row, &m->queue[kind], entry, next)
+		if (worker == NULL || row->worker == *worker)
+			mirror_row_free(m, row);
 }
 
 static uint64_t living_rows(const struct mirror *m)
@@ -112,12 +120,11 @@ static uint64_t living_rows(const struct mirror *m)
 
 void mirror_forget(struct mirror *m)
 {
-	struct mirror_row *row, *next;
 	struct mirror_gone *gone;
 
-	HASH_ITER(hh, m->rows, row, next)
-	if (row->kind != MIRROR_SEEN)
-		drop(m, row);
+	drop(m, MIRROR_CONN, NULL);
+	drop(m, MIRROR_MEMBER, NULL);
+	drop(m, MIRROR_USER, NULL);
 	while ((gone = TAILQ_FIRST(&m->gone)) != NULL) {
 		TAILQ_REMOVE(&m->gone, gone, entry);
 		free(gone);
@@ -189,25 +196,25 @@ static struct slice text_or_none(struct slice text)
 	return pg_text_ok(text) ? text : SLICE_NONE;
 }
 
-void mirror_conn_put(struct mirror *m, const struct mirror_conn *c)
+void mirror_conn_put(struct mirror *m, const struct mirror_conn *row)
 {
-	const struct slice texts[] = {c->app, c->socket_id, c->user_id, text_or_none(c->address),
-				      text_or_none(c->agent)};
-	struct mirror_row *row;
+	const struct slice texts[] = {row->app, row->socket_id, row->user_id,
+				      text_or_none(row->address), text_or_none(row->agent)};
+	struct mirror_row *changed;
 	struct key k;
 
 	if (!listens(m) || m->scope != MIRROR_ALL)
 		return;
-	if (!pg_text_ok(c->app) || !pg_text_ok(c->socket_id) || !pg_text_ok(c->user_id))
+	if (!pg_text_ok(row->app) || !pg_text_ok(row->socket_id) || !pg_text_ok(row->user_id))
 		return;
-	key_conn(&k, MIRROR_CONN, c->worker, c->conn);
-	row = change(m, &k, true);
-	if (row == NULL)
+	key_conn(&k, MIRROR_CONN, row->worker, row->conn);
+	changed = change(m, &k, true);
+	if (changed == NULL)
 		return;
-	row->worker = c->worker;
-	row->conn = c->conn;
-	row->at[0] = c->connected_at;
-	set_texts(row, texts, 5);
+	changed->worker = row->worker;
+	changed->conn = row->conn;
+	changed->at[0] = row->connected_at;
+	set_texts(changed, texts, 5);
 	mirror_stir(m);
 }
 
@@ -233,25 +240,26 @@ static bool mirrored_channel(const struct mirror *m, struct slice channel)
 	return listens(m) && (m->scope == MIRROR_ALL || slice_starts(channel, SLICE("presence-")));
 }
 
-void mirror_member_put(struct mirror *m, const struct mirror_member *p)
+void mirror_member_put(struct mirror *m, const struct mirror_member *row)
 {
-	const struct slice texts[] = {p->channel, p->app, p->user_id,
-				      pg_jsonb_ok(p->user_info) ? p->user_info : SLICE_NONE};
-	struct mirror_row *row;
+	const struct slice texts[] = {row->channel, row->app, row->user_id,
+				      pg_jsonb_ok(row->user_info) ? row->user_info : SLICE_NONE};
+	struct mirror_row *changed;
 	struct key k;
 
-	if (!mirrored_channel(m, p->channel) || !pg_text_ok(p->app) || !pg_text_ok(p->user_id))
+	if (!mirrored_channel(m, row->channel) || !pg_text_ok(row->app) ||
+	    !pg_text_ok(row->user_id))
 		return;
-	key_conn(&k, MIRROR_MEMBER, p->worker, p->conn);
-	if (!key_text(&k, p->channel))
+	key_conn(&k, MIRROR_MEMBER, row->worker, row->conn);
+	if (!key_text(&k, row->channel))
 		return;
-	row = change(m, &k, true);
-	if (row == NULL)
+	changed = change(m, &k, true);
+	if (changed == NULL)
 		return;
-	row->worker = p->worker;
-	row->conn = p->conn;
-	row->at[0] = p->joined_at;
-	set_texts(row, texts, 4);
+	changed->worker = row->worker;
+	changed->conn = row->conn;
+	changed->at[0] = row->joined_at;
+	set_texts(changed, texts, 4);
 	mirror_stir(m);
 }
 
@@ -292,18 +300,18 @@ static struct mirror_row *change_user(struct mirror *m, enum mirror_kind kind, s
 	return row;
 }
 
-void mirror_user_put(struct mirror *m, const struct mirror_user *u)
+void mirror_user_put(struct mirror *m, const struct mirror_user *row)
 {
-	struct mirror_row *row;
+	struct mirror_row *changed;
 
 	if (!listens(m))
 		return;
-	row = change_user(m, MIRROR_USER, u->app, u->user_id, true);
-	if (row == NULL)
+	changed = change_user(m, MIRROR_USER, row->app, row->user_id, true);
+	if (changed == NULL)
 		return;
-	row->count = u->connections;
-	row->at[0] = u->online_since;
-	row->at[1] = u->changed_at;
+	changed->count = row->connections;
+	changed->at[0] = row->online_since;
+	changed->at[1] = row->changed_at;
 }
 
 void mirror_user_del(struct mirror *m, struct slice app, struct slice user_id)
@@ -325,14 +333,12 @@ void mirror_last_seen(struct mirror *m, struct slice app, struct slice user_id, 
 
 void mirror_worker_gone(struct mirror *m, uint32_t worker)
 {
-	struct mirror_row *row, *next;
 	struct mirror_gone *gone;
 
 	if (!listens(m))
 		return;
-	HASH_ITER(hh, m->rows, row, next)
-	if ((row->kind == MIRROR_CONN || row->kind == MIRROR_MEMBER) && row->worker == worker)
-		drop(m, row);
+	drop(m, MIRROR_CONN, &worker);
+	drop(m, MIRROR_MEMBER, &worker);
 	gone = NEW(struct mirror_gone);
 	gone->worker = worker;
 	TAILQ_INSERT_TAIL(&m->gone, gone, entry);
@@ -393,13 +399,19 @@ struct mirror *mirror_new(struct loop *loop, const struct store_options *options
 
 void mirror_free(struct mirror *m)
 {
-	struct mirror_row *row, *next;
+	struct mirror_row *row;
 
 	if (m == NULL)
 		return;
 	mirror_forget(m);
-	HASH_ITER(hh, m->rows, row, next)
-	mirror_row_free(m, row);
+	for (int kind = 0; kind < MIRROR_KINDS; kind++) {
+		while ((row = TAILQ_FIRST(&m->queue[kind])) != NULL)
+			/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it left the list */
+			mirror_row_free(m, row);
+		while ((row = TAILQ_FIRST(&m->flight[kind])) != NULL)
+			/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it left the list */
+			mirror_row_free(m, row);
+	}
 	if (m->conn != NULL) {
 		pg_conn_free(m->conn);
 		event_del(&m->timer);

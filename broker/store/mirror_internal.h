@@ -72,44 +72,45 @@ struct mirror_gone {
 	TAILQ_ENTRY(mirror_gone) entry;
 	uint32_t worker;
 };
+TAILQ_HEAD(mirror_gones, mirror_gone);
 
 struct mirror {
 	struct loop *loop;
 	struct pg_conn *conn; /* NULL: no database, everything is forgotten */
-	enum mirror_scope scope;
-	usec_t window;
-	uint32_t queue_max;
 	struct mirror_source source;
-
-	enum mirror_stage stage;
-	bool checked; /* the mark was found, or written, on this connection */
-	int64_t epoch;
-	char token[MIRROR_TOKEN];
-	uint64_t cursor; /* of the walk */
-	bool walked;
-	bool walking; /* inside the source: what it tells is kept, however much */
-	bool began;   /* a whole write was begun before */
+	usec_t window;
+	enum mirror_scope scope;
+	uint32_t queue_max;
 
 	struct mirror_row *rows; /* hash by key */
 	struct mirror_rows queue[MIRROR_KINDS];
 	struct mirror_rows flight[MIRROR_KINDS];
+	struct mirror_gones gone;
 	uint32_t nqueue[MIRROR_KINDS];
-	uint32_t nflight;
-	uint32_t nkind[MIRROR_KINDS];
-	TAILQ_HEAD(, mirror_gone) gone;
-
-	bool busy; /* a batch is under way */
-	bool gone_sent;
+	uint32_t nkind[MIRROR_KINDS]; /* in the hash */
 	uint32_t limit[MIRROR_KINDS]; /* rows of a statement; halved when one of them is refused */
 	int last_query[MIRROR_KINDS]; /* of the batch under way, one past the kind's */
-	struct event timer;
-	bool timed;
-	struct pg_params params;
+	uint32_t nflight;
+
+	enum mirror_stage stage;
+	int64_t epoch;
+	uint64_t cursor; /* of the walk */
 	usec_t sent_at;
+	struct event timer;
+	struct pg_params params;
 	struct mirror_stats stats;
 
 	void (*on_idle)(void *ctx); /* set by mirror_finish() */
 	void *idle_ctx;
+
+	char token[MIRROR_TOKEN];
+	bool checked; /* the mark was found, or written, on this connection */
+	bool walked;
+	bool walking;	/* inside the source: what it tells is kept, however much */
+	bool began;	/* a whole write was begun before */
+	bool busy;	/* a batch is under way */
+	bool gone_sent; /* it begins with the rows of a worker that went */
+	bool timed;
 };
 
 /* ---- mirror_write.c -------------------------------------------------------------------------- */

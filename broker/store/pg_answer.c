@@ -4,6 +4,8 @@
 #include "common/base/mem.h"
 #include "common/log/log.h"
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): types and members of offsetof() take none */
+
 /* A row of one message inside a larger struct. */
 #define MESSAGE_FIELDS(type, m, created) \
 	PG_FIELD("message_id", PG_READ_U64, type, m.id), \
@@ -25,6 +27,8 @@
 		PG_FIELD("delivered_at", PG_READ_TIME, type, delivered_at), \
 		PG_FIELD("read_seq", PG_READ_U64, type, read_seq), \
 		PG_FIELD("read_at", PG_READ_TIME, type, read_at)
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* All rows of a result as an array of structs; the slices in them live until unread(). */
 struct read {

@@ -48,7 +48,7 @@ static void discard(struct pg_item *item)
 
 #define FOREACH_SENT(v, item, l) \
 	TAILQ_FOREACH (item, &(l)->moves_flight, entry) \
-		if ((v = move_of(item)) != NULL)
+		if (((v) = move_of(item)) != NULL)
 
 static void cursor(struct pg_params *p, uint64_t seq)
 {

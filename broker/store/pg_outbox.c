@@ -183,7 +183,7 @@ static bool had(const struct pg_outbox *o, uint64_t id)
 /* Those that are new; all of them are remembered until they are committed. */
 static size_t read_events(struct pg_outbox *o, struct pg_rows *rows, struct store_event *events)
 {
-	uint64_t ids[TAKE_ROWS];
+	uint64_t ids[TAKE_ROWS] = {0};
 	size_t nids = 0;
 	size_t n = 0;
 

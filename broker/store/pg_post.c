@@ -158,7 +158,7 @@ static uint32_t take_posts(struct pg_lane *l)
 
 #define FOREACH_SENT(m, item, l) \
 	TAILQ_FOREACH (item, &(l)->posts_flight, entry) \
-		if ((m = post_of(item)) != NULL)
+		if (((m) = post_of(item)) != NULL)
 
 static void fill(struct pg_lane *l, uint32_t n)
 {

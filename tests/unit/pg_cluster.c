@@ -116,6 +116,7 @@ static PGresult *run(struct cluster *c, const char *fmt, va_list args)
 	char conninfo[160];
 	PGresult *r;
 
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): begun by the caller */
 	if (vsnprintf(text, sizeof(text), fmt, args) >= (int)sizeof(text))
 		die("pg_cluster: statement too long");
 	if (c->pg == NULL) {

@@ -98,10 +98,10 @@ void mirror_row_free(struct mirror *m, struct mirror_row *row)
 }
 
 /*
- * Forgets the rows of a kind, of one worker or (0) of all. Those that are on their way are freed
+ * Forgets the rows of a kind, of one worker or (NULL) of all. Those that are on their way are freed
  * when they have landed.
  */
-static void drop(struct mirror *m, enum mirror_kind kind, uint32_t worker)
+static void drop(struct mirror *m, enum mirror_kind kind, const uint32_t *worker)
 {
 	struct mirror_row *row, *next;
 

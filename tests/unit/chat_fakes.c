@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/chat_house.h"
 #include "tests/unit/chat_store_fake.h"
 
 struct chat *fake_chat;
@@ -62,7 +63,7 @@ static void on_close(void *ctx, uint64_t conn, uint16_t code, struct slice reaso
 static void on_last_seen(void *ctx, struct slice user_id, wall_us_t at)
 {
 	(void)ctx;
-	fake_store_last_seen(user_id, at);
+	house_last_seen(user_id, at);
 }
 
 /* The socket of connection 7 is "7.7". */
@@ -137,7 +138,7 @@ static void on_user_offline(void *ctx, uint32_t app, struct slice user_id, wall_
 {
 	(void)ctx;
 	(void)app;
-	fake_store_last_seen(user_id, last_seen);
+	house_last_seen(user_id, last_seen);
 	chat_user_offline(fake_chat, fake_now, user_id, last_seen);
 }
 
@@ -145,7 +146,7 @@ static void on_user_unconnected(void *ctx, uint32_t app, struct slice user_id, w
 {
 	(void)ctx;
 	(void)app;
-	fake_store_last_seen(user_id, at);
+	house_last_seen(user_id, at);
 	chat_user_unconnected(fake_chat, fake_now, user_id, at);
 }
 
@@ -243,7 +244,7 @@ void fake_begin(void)
 		.failed_tokens = {10, 100},
 	};
 	buf_init(&fake_told, 1 << 24);
-	fake_store_begin();
+	house_begin();
 	fake_registry = registry_new(&registry, &registry_ops, NULL);
 	registry_app(fake_registry, APP, false);
 	fake_chat = chat_new(&fake_options, &fake_store, fake_registry, &chat_ops, NULL);
@@ -253,7 +254,7 @@ void fake_end(void)
 {
 	chat_free(fake_chat);
 	registry_free(fake_registry);
-	fake_store_end();
+	house_end();
 	buf_done(&fake_told);
 }
 

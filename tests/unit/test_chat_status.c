@@ -122,8 +122,8 @@ static void a_crowd_is_asked_for_together(void **state)
 		(void)snprintf(id, sizeof(id), "%d", 100 + i);
 		(void)snprintf(channel, sizeof(channel), "presence-x.%d", i);
 		fake_add_user(id, "Guest");
-		fake_open((uint64_t)(100 + i));
-		assert_true(fake_subscribe((uint64_t)(100 + i), channel, true, id));
+		fake_open(100U + (unsigned)i);
+		assert_true(fake_subscribe(100U + (unsigned)i, channel, true, id));
 	}
 	assert_int_equal(fake_calls, 1);
 	fake_settle();

@@ -12,11 +12,13 @@
 
 #define BATCH 500
 
+enum place { NOWHERE, QUEUED, ASKED, WAITING };
+
 struct status {
 	UT_hash_handle hh;
 	TAILQ_ENTRY(status) entry; /* of the list that `place` names */
 	struct chat *c;
-	enum { NOWHERE, QUEUED, ASKED, WAITING } place;
+	enum place place;
 	bool shown;  /* was told as online */
 	bool before; /* was online before this broker was: shown, unless hidden */
 	bool again;  /* something changed while asked */
@@ -71,7 +73,7 @@ static struct statuses *list_of(const struct status *s)
 	return NULL;
 }
 
-static void put(struct status *s, int place)
+static void put(struct status *s, enum place place)
 {
 	struct statuses *from = list_of(s);
 	struct statuses *to;

@@ -219,6 +219,19 @@ static void test_unknown_paths_and_methods(void **state)
 	assert_int_equal(fake_answer(c).status, 405);
 }
 
+static void test_packed_bodies(void **state)
+{
+	struct fake_client *c = fake_connect();
+
+	(void)state;
+	fake_http(c, "POST", "/apps/app/events", "Content-Encoding: gzip\r\n", "x");
+	expect_answer(c, 415, "A Content-Encoding is not supported");
+	fake_http(c, "POST", "/broadcasting/auth", "Content-Encoding: br\r\n", "x");
+	expect_answer(c, 415, "{\"message\":\"A Content-Encoding is not supported\"}");
+	fake_http(c, "POST", "/apps/app/events", "Content-Encoding: identity\r\n", "x");
+	assert_int_equal(fake_answer(c).status, 401);
+}
+
 /* ---- pages of other origins ---- */
 
 static void test_preflight(void **state)
@@ -331,6 +344,7 @@ int main(void)
 		TEST(test_file_known_already),
 		TEST(test_policy_of_odd_hosts),
 		TEST(test_unknown_paths_and_methods),
+		TEST(test_packed_bodies),
 		TEST(test_preflight),
 		TEST(test_cors_of_answers),
 		TEST(test_waiting_for_the_apps),

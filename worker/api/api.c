@@ -215,11 +215,23 @@ static void refuse_method(const struct api_call *c)
 	answer_send(c->w, session_id(c->s), &a);
 }
 
+/* Bodies are read as they come: nothing is unpacked. */
+static bool is_packed(const struct http_request *r)
+{
+	struct slice encoding = http_header(r, SLICE("Content-Encoding"));
+
+	return r->body.n > 0 && encoding.n > 0 && !slice_eq_nocase(encoding, SLICE("identity"));
+}
+
 static void dispatch(struct worker *w, struct session *s, const struct http_request *r)
 {
 	struct api_call c = {.w = w, .s = s, .r = r, .path = session_path(s)};
 	bool chat = api_is_chat(c.path);
 
+	if (is_packed(r)) {
+		answer_error(w, session_id(s), 415, SLICE("A Content-Encoding is not supported"));
+		return;
+	}
 	switch (http_route_find(routes, ARRAY_LEN(routes), r->method, c.path, &c.match)) {
 	case HTTP_ROUTE_FOUND:
 		if (c.match.id == API_HEALTH)

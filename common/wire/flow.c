@@ -86,7 +86,7 @@ bool flow_hello_take(struct slice message, struct flow_hello *ret_hello)
 void flow_init(struct flow *f)
 {
 	*f = (struct flow){.next = 1, .acked = 1, .want = 1};
-	STAILQ_INIT(&f->batches);
+	TAILQ_INIT(&f->batches);
 }
 
 static size_t memory_of(const struct flow_batch *b)
@@ -96,11 +96,11 @@ static size_t memory_of(const struct flow_batch *b)
 
 static void drop_first(struct flow *f)
 {
-	struct flow_batch *b = STAILQ_FIRST(&f->batches);
+	struct flow_batch *b = TAILQ_FIRST(&f->batches);
 
-	STAILQ_REMOVE_HEAD(&f->batches, link);
+	TAILQ_REMOVE(&f->batches, b, link);
 	if (f->unsent == b)
-		f->unsent = STAILQ_FIRST(&f->batches);
+		f->unsent = TAILQ_FIRST(&f->batches);
 	f->held -= memory_of(b);
 	free(b->bytes);
 	free(b);
@@ -108,20 +108,20 @@ static void drop_first(struct flow *f)
 
 void flow_done(struct flow *f)
 {
-	while (!STAILQ_EMPTY(&f->batches))
+	while (!TAILQ_EMPTY(&f->batches))
 		drop_first(f);
 }
 
 /* The last batch, if it is still to go out and has room; else a new one. */
 static struct flow_batch *batch_for(struct flow *f, uint32_t n)
 {
-	struct flow_batch *b = STAILQ_LAST(&f->batches, flow_batch, link);
+	struct flow_batch *b = TAILQ_LAST(&f->batches, flow_batches);
 
 	if (f->unsent != NULL && b->n + n <= FLOW_BATCH && b->count < UINT16_MAX)
 		return b;
 	b = NEW(struct flow_batch);
 	b->seq = f->next;
-	STAILQ_INSERT_TAIL(&f->batches, b, link);
+	TAILQ_INSERT_TAIL(&f->batches, b, link);
 	f->held += memory_of(b);
 	if (f->unsent == NULL)
 		f->unsent = b;
@@ -183,7 +183,7 @@ void flow_sent(struct flow *f)
 	if (f->unsent->sent)
 		f->resent++;
 	f->unsent->sent = true;
-	f->unsent = STAILQ_NEXT(f->unsent, link);
+	f->unsent = TAILQ_NEXT(f->unsent, link);
 	flow_told(f);
 }
 
@@ -199,14 +199,14 @@ bool flow_ack(struct flow *f, uint64_t ack)
 	if (ack > f->next)
 		return false;
 	f->acked = MAX(f->acked, ack);
-	while ((b = STAILQ_FIRST(&f->batches)) != NULL && b->seq + b->count <= ack)
+	while ((b = TAILQ_FIRST(&f->batches)) != NULL && b->seq + b->count <= ack)
 		drop_first(f);
 	return true;
 }
 
 void flow_rewind(struct flow *f)
 {
-	f->unsent = STAILQ_FIRST(&f->batches);
+	f->unsent = TAILQ_FIRST(&f->batches);
 }
 
 /* ---- in ---- */

@@ -76,7 +76,7 @@ bool flow_hello_take(struct slice message, struct flow_hello *ret_hello);
 
 /* Records of one message, without its head: that is made when it goes out. */
 struct flow_batch {
-	STAILQ_ENTRY(flow_batch) link;
+	TAILQ_ENTRY(flow_batch) link;
 	uint64_t seq; /* of its first record */
 	uint16_t count;
 	bool sent; /* at least once */
@@ -85,7 +85,7 @@ struct flow_batch {
 	char *bytes;
 };
 
-STAILQ_HEAD(flow_batches, flow_batch);
+TAILQ_HEAD(flow_batches, flow_batch);
 
 struct flow {
 	struct flow_batches batches; /* not acknowledged, in their order */

@@ -18,11 +18,11 @@
 
 /* subscribe.flags */
 enum wire_sub {
-	WIRE_SUB_PRESENCE = 1,	/* the channel is presence; user_id is set */
-	WIRE_SUB_RESYNC = 2,	/* told again to a broker that does not know it */
-	WIRE_SUB_AGAIN = 4,	/* a second subscribe of a standing subscription: answer, no effects */
+	WIRE_SUB_PRESENCE = 1, /* the channel is presence; user_id is set */
+	WIRE_SUB_RESYNC = 2,   /* told again to a broker that does not know it */
+	WIRE_SUB_AGAIN = 4, /* a second subscribe of a standing subscription: answer, no effects */
 	WIRE_SUB_AUTHORISED = 8, /* presented a good signature */
-	WIRE_SUB_CACHE = 16,	/* a cache channel: replay or miss */
+	WIRE_SUB_CACHE = 16,	 /* a cache channel: replay or miss */
 };
 
 /* publish.info, query.info */
@@ -33,28 +33,43 @@ enum wire_info {
 	WIRE_INFO_USER_INFO = 8,
 };
 
-enum wire_query_what { WIRE_QUERY_CHANNELS = 1, WIRE_QUERY_CHANNEL, WIRE_QUERY_USERS, WIRE_QUERY_CONNECTIONS };
+/*
+ * note.key of the user that a connection was first identified as; the value is the user's id. The
+ * only one that workers read.
+ */
+#define WIRE_NOTE_USER "u"
+
+/* Bits of a conn below the number of its worker. */
+#define WIRE_CONN_BITS 28
+
+enum wire_query_what {
+	WIRE_QUERY_CHANNELS = 1,
+	WIRE_QUERY_CHANNEL,
+	WIRE_QUERY_USERS,
+	WIRE_QUERY_CONNECTIONS
+};
 
 enum wire_cache { WIRE_CACHE_NONE = 0, WIRE_CACHE_HIT, WIRE_CACHE_MISS };
 
 /* chat_call.route; the fields each one uses stand beside it */
 enum wire_chat {
-	WIRE_CHAT_CONNECTION_INFO = 1, /* answer's body is the user object; the worker adds the rest */
-	WIRE_CHAT_ONLINE_STATUS,       /* flag */
-	WIRE_CHAT_TYPING,	       /* chat flag */
-	WIRE_CHAT_READ,		       /* message */
-	WIRE_CHAT_DELIVERED,	       /* message */
-	WIRE_CHAT_ACTIVE_CHATS,	       /* limit cursor */
-	WIRE_CHAT_HISTORY,	       /* chat before_seq|after_seq (UINT64_MAX = not given) limit */
-	WIRE_CHAT_SEND,		       /* chat text client_id reply_to meta */
-	WIRE_CHAT_EDIT,		       /* message text */
-	WIRE_CHAT_DELETE,	       /* message */
-	WIRE_CHAT_CREATE,	       /* name ids flag = direct */
-	WIRE_CHAT_ADD_PARTICIPANT,     /* chat user */
-	WIRE_CHAT_REMOVE_PARTICIPANT,  /* chat user */
-	WIRE_CHAT_RECEIPTS,	       /* chat */
-	WIRE_CHAT_ME,		       /* name = last_seen policy */
-	WIRE_CHAT_USERS_ONLINE,	       /* ids (empty = all who share a chat) */
+	WIRE_CHAT_CONNECTION_INFO =
+		1,		   /* answer's body is the user object; the worker adds the rest */
+	WIRE_CHAT_ONLINE_STATUS,   /* flag */
+	WIRE_CHAT_TYPING,	   /* chat flag */
+	WIRE_CHAT_READ,		   /* message */
+	WIRE_CHAT_DELIVERED,	   /* message */
+	WIRE_CHAT_ACTIVE_CHATS,	   /* limit cursor */
+	WIRE_CHAT_HISTORY,	   /* chat before_seq|after_seq (UINT64_MAX = not given) limit */
+	WIRE_CHAT_SEND,		   /* chat text client_id reply_to meta */
+	WIRE_CHAT_EDIT,		   /* message text */
+	WIRE_CHAT_DELETE,	   /* message */
+	WIRE_CHAT_CREATE,	   /* name ids flag = direct */
+	WIRE_CHAT_ADD_PARTICIPANT, /* chat user */
+	WIRE_CHAT_REMOVE_PARTICIPANT, /* chat user */
+	WIRE_CHAT_RECEIPTS,	      /* chat */
+	WIRE_CHAT_ME,		      /* name = last_seen policy */
+	WIRE_CHAT_USERS_ONLINE,	      /* ids (empty = all who share a chat) */
 };
 
 enum wire_kind {
@@ -70,9 +85,9 @@ enum wire_kind {
 #define I64(f) int64_t f;
 #define STR(f) struct slice f;
 #define LIST(f) struct slice f;
-#define WIRE_MESSAGE(name, NAME, number, fields)                                                   \
-	struct wire_##name {                                                                       \
-		fields                                                                             \
+#define WIRE_MESSAGE(name, NAME, number, fields) \
+	struct wire_##name { \
+		fields \
 	};
 #include "common/wire/wire.def"
 #undef WIRE_MESSAGE
@@ -88,8 +103,8 @@ enum wire_kind {
  * wire_encode_x() appends the body to a buffer; false when it does not fit. wire_decode_x() takes a
  * whole body; false when it is truncated, too long or a length points outside it.
  */
-#define WIRE_MESSAGE(name, NAME, number, fields)                                                   \
-	MUST_CHECK bool wire_encode_##name(struct buf *out, const struct wire_##name *m);          \
+#define WIRE_MESSAGE(name, NAME, number, fields) \
+	MUST_CHECK bool wire_encode_##name(struct buf *out, const struct wire_##name *m); \
 	MUST_CHECK bool wire_decode_##name(struct slice body, struct wire_##name *ret_m);
 #include "common/wire/wire.def"
 #undef WIRE_MESSAGE

@@ -44,7 +44,7 @@ void origins_free(struct origins *o)
 	if (o == NULL)
 		return;
 	while ((it = TAILQ_FIRST(&o->used)) != NULL)
-		forget(o, it); /* NOLINT(clang-analyzer-unix.Malloc): it left the list */
+		forget(o, it);
 	free(o);
 }
 

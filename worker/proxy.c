@@ -146,8 +146,7 @@ void addresses_free(struct addresses *a)
 		return;
 	HASH_ITER(hh, a->rows, row, next)
 	{
-		/* The analyser does not follow the table's own list. */
-		HASH_DEL(a->rows, row); /* NOLINT(clang-analyzer-unix.Malloc) */
+		HASH_DEL(a->rows, row);
 		free(row);
 	}
 	free(a);

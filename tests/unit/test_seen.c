@@ -32,13 +32,13 @@ static void test_the_window(void **state)
 	struct seen *seen = seen_new();
 
 	(void)state;
-	for (uint64_t n = 1; n <= 3 * SEEN_WINDOW; n++) {
+	for (uint64_t n = 1; n <= 3ULL * SEEN_WINDOW; n++) {
 		assert_true(seen_add(seen, 1, n, room));
 		assert_false(seen_add(seen, 1, n, room));
 		if (n > SEEN_WINDOW)
 			assert_false(seen_add(seen, 1, n - SEEN_WINDOW + 1, room));
 	}
-	assert_true(seen_add(seen, 1, 2 * SEEN_WINDOW, room)); /* long forgotten */
+	assert_true(seen_add(seen, 1, 2ULL * SEEN_WINDOW, room)); /* long forgotten */
 	seen_free(seen);
 }
 

@@ -189,7 +189,7 @@ void files_free(struct files *f)
 		return;
 	HASH_ITER(hh, f->rows, row, next)
 	{
-		HASH_DELETE(hh, f->rows, row); /* NOLINT(clang-analyzer-unix.Malloc) */
+		HASH_DELETE(hh, f->rows, row);
 		free(row->path);
 		free(row->body);
 		free(row);

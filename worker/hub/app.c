@@ -57,8 +57,7 @@ static void unlink_row(struct apps *t, struct app_row *row)
 	if (row->app.key.p == NULL)
 		return;
 	HASH_DELETE(by_id, t->ids, row);
-	/* The row is in both tables, which the analyser cannot know. */
-	HASH_DELETE(by_key, t->keys, row); /* NOLINT(clang-analyzer-core.NullDereference) */
+	HASH_DELETE(by_key, t->keys, row);
 	if (row->app.index < t->indexed_n && t->indexed[row->app.index] == &row->app)
 		t->indexed[row->app.index] = NULL;
 	drop(&row->app.key);

@@ -141,7 +141,7 @@ bool seen_add(struct seen *seen, uint64_t origin, uint64_t number, struct slice 
 		at = o->count++;
 	} else {
 		at = o->head;
-		o->head = (o->head + 1) % o->cap;
+		o->head = o->head + 1 < o->cap ? o->head + 1 : 0;
 		remove_key(o, o->ring[at]);
 	}
 	o->ring[at] = key;

@@ -113,9 +113,16 @@ static struct slice list_of(struct buf *list, const struct conf_list *items)
 	return buf_slice(list);
 }
 
+/* What an application sets itself, or what holds for all. */
+static uint32_t own_or(uint64_t own, uint64_t general)
+{
+	return (uint32_t)(own != 0 ? own : general);
+}
+
 static bool encode_live(const struct conf *conf, uint32_t index, const struct app *app,
 			struct buf *record)
 {
+	const struct conf_limits *general = &conf->limits;
 	const struct conf_app *c = app->conf;
 	struct buf secrets;
 	struct buf origins;
@@ -132,10 +139,11 @@ static bool encode_live(const struct conf *conf, uint32_t index, const struct ap
 		.origins = list_of(&origins, &c->allowed_origins),
 		.cors_origins = list_of(&cors, &c->cors_origins),
 		.max_connections = c->max_connections,
-		.client_event_rate = conf->limits.client_event_rate,
-		.max_event_data = (uint32_t)conf->limits.max_event_data,
-		.max_client_event_data = (uint32_t)conf->limits.max_client_event_data,
-		.max_channel_name = conf->limits.max_channel_name,
+		.client_event_rate = own_or(c->client_event_rate, general->client_event_rate),
+		.max_event_data = own_or(c->max_event_data, general->max_event_data),
+		.max_client_event_data =
+			own_or(c->max_client_event_data, general->max_client_event_data),
+		.max_channel_name = own_or(c->max_channel_name, general->max_channel_name),
 		.authorize_timeout = (uint32_t)(c->authorize_timeout / USEC_PER_SEC),
 	};
 	bool ok = wire_encode_app(record, &m);

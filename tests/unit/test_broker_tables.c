@@ -112,6 +112,34 @@ static void test_what_workers_are_told(void **state)
 	conf_free(conf);
 }
 
+static void test_limits_of_one_application(void **state)
+{
+	struct conf *conf = conf_of(
+		"[limits]\nmax_event_data = 20K\nclient_event_rate = 7\nmax_channel_name = 100\n"
+		"[app plain]\nkey = k1\nsecret = s\n"
+		"[app own]\nkey = k2\nsecret = s\nmax_event_data = 1K\nclient_event_rate = 2\n"
+		"max_client_event_data = 50\nmax_channel_name = 20\n");
+	struct apps *apps = apps_new(conf);
+	struct wire_app m;
+	struct buf record;
+
+	(void)state;
+	buf_init(&record, LIMIT_WIRE_RECORD);
+	m = told(apps, 0, &record);
+	assert_int_equal(m.max_event_data, 20480);
+	assert_int_equal(m.max_client_event_data, 10240);
+	assert_int_equal(m.client_event_rate, 7);
+	assert_int_equal(m.max_channel_name, 100);
+	m = told(apps, 1, &record);
+	assert_int_equal(m.max_event_data, 1024);
+	assert_int_equal(m.max_client_event_data, 50);
+	assert_int_equal(m.client_event_rate, 2);
+	assert_int_equal(m.max_channel_name, 20);
+	buf_done(&record);
+	apps_free(apps);
+	conf_free(conf);
+}
+
 static void test_without_an_application(void **state)
 {
 	struct conf *conf = conf_new();
@@ -182,6 +210,7 @@ int main(void)
 		cmocka_unit_test(test_kinds_of_channels),
 		cmocka_unit_test(test_an_index_belongs_to_one_id),
 		cmocka_unit_test(test_what_workers_are_told),
+		cmocka_unit_test(test_limits_of_one_application),
 		cmocka_unit_test(test_without_an_application),
 		cmocka_unit_test(test_held_records_come_back_in_order),
 		cmocka_unit_test(test_an_origin_is_ordered_in_rising_numbers),

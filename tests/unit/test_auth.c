@@ -70,6 +70,57 @@ static void test_channel_vectors(void **state)
 	}
 }
 
+/* What the server libraries make of a member, byte by byte: escapes and blanks differ. */
+static void test_members_as_libraries_write_them(void **state)
+{
+	static const struct {
+		struct slice data;
+		struct slice hex;
+	} rows[] = {
+		/* PHP */
+		{SLICE_INIT(
+			 "{\"user_id\":\"10\",\"user_info\":{\"name\":\"M\\u00fcller \\/ S\\u00f6h"
+			 "ne\"}}"),
+		 SLICE_INIT("5f5dbd7f976893bb33ed5d474cf1ba8d95be768f3fe899eab223b93a82f73fdc")},
+		/* Ruby */
+		{SLICE_INIT(
+			 "{\"user_id\":10,\"user_info\":{\"name\":\"M\303\274ller / S\303\266hne\""
+			 "}}"),
+		 SLICE_INIT("4269cadd280d2fb5092f52252e6b5f92caf80505ef11b2e972726fd0f8b027e6")},
+		/* Go */
+		{SLICE_INIT(
+			 "{\"user_id\":\"10\",\"user_info\":{\"name\":\"M\\u0026M \\u003cb\\u003e"
+			 "\"}}"),
+		 SLICE_INIT("ab9f866baec0990bd68f338ce1ecd7e3b2cbc24c09c87fca8f48a6ab246cdc44")},
+		/* Python */
+		{SLICE_INIT(
+			 "{\"user_id\": \"10\", \"user_info\": {\"name\": \"M\\u00fcller / S\\u00f"
+			 "6hne\"}}"),
+		 SLICE_INIT("ab5b8bdc9c74788e572c98c929c04c56c02442f1624352c107a93013714bbb3d")},
+		/* .NET */
+		{SLICE_INIT(
+			 "{\"user_id\":\"10\",\"user_info\":{\"name\":\"M\303\274ller / S\303\266h"
+			 "ne\"}}"),
+		 SLICE_INIT("88a89ee54e10b8873c8eed8fd7375b0bd24d4d51099e89c73cc61c162f45b168")},
+	};
+	struct pusher_signer *s = signer_of(SLICE(SECRET));
+	struct buf auth;
+
+	(void)state;
+	buf_init(&auth, 200);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		buf_clear(&auth);
+		assert_true(buf_add(&auth, SLICE(KEY ":")) && buf_add(&auth, rows[i].hex));
+		assert_true(pusher_channel_auth_ok(s, SLICE("1234.1234"), SLICE("presence-foobar"),
+						   rows[i].data, buf_slice(&auth)));
+		assert_false(pusher_channel_auth_ok(s, SLICE("1234.1234"), SLICE("presence-foobar"),
+						    rows[(i + 1) % ARRAY_LEN(rows)].data,
+						    buf_slice(&auth)));
+	}
+	buf_done(&auth);
+	pusher_signer_free(s);
+}
+
 static void test_user_vectors(void **state)
 {
 	static const struct {
@@ -81,6 +132,14 @@ static void test_user_vectors(void **state)
 		{SLICE_INIT(SECRET), SLICE_INIT("1234.1234"), SLICE_INIT("{\"id\":\"12345\"}"),
 		 SLICE_INIT(KEY
 			    ":4708d583dada6a56435fb8bc611c77c359a31eebde13337c16ab43aa6de336ba")},
+		{SLICE_INIT(SECRET), SLICE_INIT("1234.1234"),
+		 SLICE_INIT("{\"id\":\"12345\",\"user_info\":{\"name\":\"Ren\\u00e9\"},"
+			    "\"watchlist\":[\"a\",\"b\"]}"),
+		 SLICE_INIT(KEY
+			    ":1a88b1aea199fbf877e4666f4ef86f9bec16de52a8bac1da6b14ecd752271e00")},
+		{SLICE_INIT(SECRET), SLICE_INIT("1234.1234"), SLICE_INIT("{\"id\": \"12345\"}"),
+		 SLICE_INIT(KEY
+			    ":d06dc389319077f890321aeac54e04868921e1601686928f61fc9bf702e92830")},
 		{SLICE_INIT("thisisasecret"), SLICE_INIT("12345.6789"),
 		 SLICE_INIT("{\"id\":\"123\"}"),
 		 SLICE_INIT(KEY
@@ -172,6 +231,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_channel_vectors),
+		cmocka_unit_test(test_members_as_libraries_write_them),
 		cmocka_unit_test(test_user_vectors),
 		cmocka_unit_test(test_what_is_refused),
 		cmocka_unit_test(test_every_active_secret_counts),

@@ -190,6 +190,8 @@ static void dispatch_sync_end(struct dispatch *d, struct peer *p, const struct w
 	log_notice("worker.synced", "number=%u connections=%" PRIu64, p->number, m->conns);
 	if (p->lane != NULL)
 		server_synced(d->parts.server, p->lane);
+	if (d->open)
+		chat_all_recalled(d->parts.chat, d->now.mono);
 }
 
 #define TAKE(name) \
@@ -215,6 +217,8 @@ TAKE(authorize)
 TAKE(chat_call)
 TAKE(sync_begin)
 TAKE(sync_end)
+TAKE(note_again)
+TAKE(conn_gone)
 
 static bool (*const table[])(struct dispatch *d, struct peer *p, struct slice body) = {
 	[WIRE_CONN_OPEN] = take_conn_open, [WIRE_CONN_CLOSE] = take_conn_close,
@@ -223,7 +227,8 @@ static bool (*const table[])(struct dispatch *d, struct peer *p, struct slice bo
 	[WIRE_PUBLISH] = take_publish,	   [WIRE_QUERY] = take_query,
 	[WIRE_TERMINATE] = take_terminate, [WIRE_AUTHORIZE] = take_authorize,
 	[WIRE_CHAT_CALL] = take_chat_call, [WIRE_SYNC_BEGIN] = take_sync_begin,
-	[WIRE_SYNC_END] = take_sync_end,
+	[WIRE_SYNC_END] = take_sync_end,   [WIRE_NOTE_AGAIN] = take_note_again,
+	[WIRE_CONN_GONE] = take_conn_gone,
 };
 
 static void handle(struct dispatch *d, struct peer *peer, uint8_t kind, struct slice body)
@@ -248,6 +253,7 @@ static bool is_retelling(uint8_t kind, struct slice body)
 	case WIRE_SYNC_BEGIN:
 	case WIRE_SYNC_END:
 	case WIRE_CONN_OPEN:
+	case WIRE_NOTE_AGAIN:
 		return true;
 	case WIRE_SUBSCRIBE:
 		return wire_decode_subscribe(body, &subscribe) &&
@@ -276,6 +282,7 @@ static void open_now(struct dispatch *d, const char *why)
 	log_notice("broker.open", "workers=%zu connections=%u reason=%s",
 		   server_count(d->parts.server),
 		   registry_connections(d->parts.registry, UINT32_MAX), why);
+	watchlist_settle(d->watchlist);
 	while (hold_next(&d->hold, &number, &kind, &body)) {
 		struct peer *peer = dispatch_peer(d, number);
 
@@ -288,6 +295,7 @@ static void open_now(struct dispatch *d, const char *why)
 	}
 	hold_done(&d->hold);
 	store_events_allow(d->parts.store, true);
+	chat_all_recalled(d->parts.chat, d->now.mono);
 }
 
 static void open_if_known(struct dispatch *d)

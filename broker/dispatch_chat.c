@@ -162,6 +162,11 @@ static void close_conn(void *ctx, uint64_t conn, uint16_t code, struct slice rea
 	dispatch_send(d, dispatch_peer_of(d, conn), WIRE_CLOSE, wire_encode_close(&d->record, &m));
 }
 
+static void note(void *ctx, uint64_t conn, struct slice key, struct slice value)
+{
+	dispatch_note(ctx, conn, key, value);
+}
+
 static void last_seen(void *ctx, struct slice user_id, wall_us_t at)
 {
 	struct dispatch *d = ctx;
@@ -189,6 +194,7 @@ const struct chat_ops dispatch_chat_ops = {
 	.to_conn = to_conn,
 	.expel = expel,
 	.close = close_conn,
+	.note = note,
 	.last_seen = last_seen,
 	.find_conn = find_conn,
 	.wall = wall,

@@ -85,17 +85,31 @@ void dispatch_conn_open(struct dispatch *d, struct peer *p, const struct wire_co
 	registry_open(d->parts.registry, d->now, &row);
 }
 
-void dispatch_conn_close(struct dispatch *d, struct peer *p, const struct wire_conn_close *m)
+static void end_conn(struct dispatch *d, struct moment at, uint64_t conn)
 {
 	struct registry_conn row;
 
-	(void)p;
-	if (!registry_conn(d->parts.registry, m->conn, &row))
+	if (!registry_conn(d->parts.registry, conn, &row))
 		return;
 	if (dispatch_is_chat_app(d, row.app))
-		chat_conn_closed(d->parts.chat, d->now.mono, m->conn);
-	watchlist_drop(d->watchlist, m->conn);
-	registry_close(d->parts.registry, d->now, m->conn);
+		chat_conn_closed(d->parts.chat, d->now.mono, conn);
+	watchlist_drop(d->watchlist, conn);
+	registry_close(d->parts.registry, at, conn);
+}
+
+void dispatch_conn_close(struct dispatch *d, struct peer *p, const struct wire_conn_close *m)
+{
+	(void)p;
+	end_conn(d, d->now, m->conn);
+}
+
+/* It went while no broker saw it: the grace begins now, but it was last seen then. */
+void dispatch_conn_gone(struct dispatch *d, struct peer *p, const struct wire_conn_gone *m)
+{
+	struct moment at = {.mono = d->now.mono, .wall = MIN(m->closed_at, d->now.wall)};
+
+	(void)p;
+	end_conn(d, at, m->conn);
 }
 
 static void forget_conn(void *ctx, uint64_t conn, uint32_t worker)
@@ -113,6 +127,36 @@ void dispatch_worker_gone(struct dispatch *d, struct peer *p)
 {
 	registry_worker_conns(d->parts.registry, p->number, forget_conn, d);
 	registry_worker_gone(d->parts.registry, d->now, p->number);
+}
+
+/* ---- what a broker after this one has to know ---- */
+
+void dispatch_note(struct dispatch *d, uint64_t conn, struct slice key, struct slice value)
+{
+	struct wire_note m = {.conn = conn, .key = key, .value = value};
+
+	dispatch_send(d, dispatch_peer_of(d, conn), WIRE_NOTE, wire_encode_note(&d->record, &m));
+}
+
+void dispatch_note_user(struct dispatch *d, uint64_t conn, bool was)
+{
+	struct registry_conn row;
+
+	if (!was && registry_conn(d->parts.registry, conn, &row) && row.user_id.n > 0)
+		dispatch_note(d, conn, SLICE(WIRE_NOTE_USER), row.user_id);
+}
+
+void dispatch_note_again(struct dispatch *d, struct peer *p, const struct wire_note_again *m)
+{
+	struct registry_conn row;
+
+	(void)p;
+	if (!registry_conn(d->parts.registry, m->conn, &row))
+		return;
+	if (slice_eq(m->key, SLICE(WIRE_NOTE_USER)))
+		(void)registry_identify(d->parts.registry, d->now, m->conn, m->value);
+	else if (dispatch_is_chat_app(d, row.app))
+		chat_recalled(d->parts.chat, d->now.mono, m->conn, m->key, m->value);
 }
 
 /* ---- subscriptions ---- */
@@ -138,12 +182,16 @@ static bool may_join(struct dispatch *d, const struct registry_conn *row,
  */
 static void identify(struct dispatch *d, uint64_t conn, struct slice user_id)
 {
+	struct registry_conn row;
 	char copy[LIMIT_USER_ID];
+	bool was;
 
 	if (user_id.n == 0 || user_id.n > sizeof(copy))
 		return;
 	memcpy(copy, user_id.p, user_id.n);
+	was = registry_conn(d->parts.registry, conn, &row) && row.user_id.n > 0;
 	(void)registry_identify(d->parts.registry, d->now, conn, slice_of(copy, user_id.n));
+	dispatch_note_user(d, conn, was);
 }
 
 /* It was lawful once; the rules have changed while it stood. */

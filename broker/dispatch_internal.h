@@ -104,9 +104,16 @@ void dispatch_on_stable(void *ctx, uint64_t origin, uint64_t number);
 /* dispatch_conn.c */
 void dispatch_conn_open(struct dispatch *d, struct peer *p, const struct wire_conn_open *m);
 void dispatch_conn_close(struct dispatch *d, struct peer *p, const struct wire_conn_close *m);
+void dispatch_conn_gone(struct dispatch *d, struct peer *p, const struct wire_conn_gone *m);
+void dispatch_note_again(struct dispatch *d, struct peer *p, const struct wire_note_again *m);
 void dispatch_subscribe(struct dispatch *d, struct peer *p, const struct wire_subscribe *m);
 void dispatch_unsubscribe(struct dispatch *d, struct peer *p, const struct wire_unsubscribe *m);
 void dispatch_worker_gone(struct dispatch *d, struct peer *p);
+
+/* Leaves a note with the worker of a connection. */
+void dispatch_note(struct dispatch *d, uint64_t conn, struct slice key, struct slice value);
+/* The same of whom it was identified as, unless it `was` identified before. */
+void dispatch_note_user(struct dispatch *d, uint64_t conn, bool was);
 
 /* dispatch_event.c */
 void dispatch_client_event(struct dispatch *d, struct peer *p, const struct wire_client_event *m);

@@ -48,6 +48,16 @@ static void event(void *ctx, uint32_t app, struct slice channel, struct slice na
 	dispatch_event(d, &m, UNTRACKED);
 }
 
+/* The worker that had the connection, if it is still there. */
+static void settled(void *ctx, uint64_t conn, struct slice channel)
+{
+	struct dispatch *d = ctx;
+	struct wire_settled m = {.conn = conn, .channel = channel};
+
+	dispatch_send(d, dispatch_peer(d, (uint32_t)(conn >> WIRE_CONN_BITS)), WIRE_SETTLED,
+		      wire_encode_settled(&d->record, &m));
+}
+
 /* ---- users ---- */
 
 static void left(void *ctx, uint32_t app, struct slice user_id, struct slice channel)
@@ -161,6 +171,7 @@ static void worker_gone(void *ctx, uint32_t worker)
 const struct registry_ops dispatch_registry_ops = {
 	.subscribed = subscribed,
 	.event = event,
+	.settled = settled,
 	.left = left,
 	.user_online = user_online,
 	.user_offline = user_offline,

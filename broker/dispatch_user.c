@@ -77,15 +77,18 @@ static void signed_in(struct dispatch *d, struct peer *p, const struct wire_sign
 void dispatch_signin(struct dispatch *d, struct peer *p, const struct wire_signin *m)
 {
 	struct registry_conn row;
+	bool was;
 
 	if (!registry_conn(d->parts.registry, m->conn, &row))
 		return; /* it is closing: nobody waits for the answer */
+	was = row.user_id.n > 0;
 	if (!registry_sign_in(d->parts.registry, d->now, m->conn, m->user_id)) {
 		if (!m->resync)
 			dispatch_error(d, p, m->conn, 4009,
 				       SLICE("Connection is signed in as another user"));
 		return;
 	}
+	dispatch_note_user(d, m->conn, was);
 	if (!m->resync)
 		signed_in(d, p, m);
 	watch(d, p, row.app, m);

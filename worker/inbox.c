@@ -2,6 +2,7 @@
 
 #include "common/base/limits.h"
 #include "common/wire/wire.h"
+#include "worker/departed.h"
 #include "worker/link/seen.h"
 #include "worker/pusher/encode.h"
 #include "worker/questions.h"
@@ -178,6 +179,19 @@ static void on_signed_in(struct worker *w, const struct wire_signed_in *m)
 		session_on_signed_in(s, m->user_data);
 }
 
+static void on_note(struct worker *w, const struct wire_note *m)
+{
+	struct session *s = find_open(w, m->conn);
+
+	if (s != NULL)
+		session_on_note(s, m->key, m->value);
+}
+
+static void on_settled(struct worker *w, const struct wire_settled *m)
+{
+	departed_settled(w->departed, m->conn, m->channel);
+}
+
 /* ---- questions and publishes ---- */
 
 static void on_published(struct worker *w, const struct wire_published *m)
@@ -236,6 +250,8 @@ TAKE(published)
 TAKE(stable)
 TAKE(reply)
 TAKE(authorized)
+TAKE(note)
+TAKE(settled)
 
 static bool (*const table[])(struct worker *w, struct slice body) = {
 	[WIRE_WORKER_INFO] = take_worker_info,
@@ -252,6 +268,8 @@ static bool (*const table[])(struct worker *w, struct slice body) = {
 	[WIRE_STABLE] = take_stable,
 	[WIRE_REPLY] = take_reply,
 	[WIRE_AUTHORIZED] = take_authorized,
+	[WIRE_NOTE] = take_note,
+	[WIRE_SETTLED] = take_settled,
 };
 
 void inbox_record(struct worker *w, uint8_t kind, struct slice body)

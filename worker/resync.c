@@ -1,6 +1,7 @@
 #include "worker/resync.h"
 
 #include "common/wire/wire.h"
+#include "worker/departed.h"
 #include "worker/questions.h"
 #include "worker/session_internal.h"
 #include "worker/worker_internal.h"
@@ -24,6 +25,7 @@ void resync_forget(struct worker *w)
 
 	TAILQ_FOREACH (ws, &w->open, list)
 		ws->s->flags &= (uint16_t)~SESSION_TOLD;
+	departed_restart(w->departed, worker_now(w), true);
 	w->sync = SYNC_NONE;
 	w->sync_at = NULL;
 }
@@ -40,6 +42,7 @@ void resync_resume(struct worker *w)
 {
 	struct session_socket *ws;
 
+	departed_restart(w->departed, worker_now(w), false);
 	w->broker = w->sync == SYNC_NONE ? BROKER_UP : BROKER_SYNCING;
 	TAILQ_FOREACH (ws, &w->open, list) {
 		if (!session_has(ws->s, SESSION_TOLD))
@@ -53,7 +56,7 @@ void resync_resume(struct worker *w)
 /* All that stands of one connection. False: the lane is full; it is told from its start again. */
 static bool tell(struct session *s)
 {
-	if (!session_tell_open(s))
+	if (!session_tell_open(s) || !session_tell_notes(s))
 		return false;
 	if (s->ws->user != NULL && !session_tell_signin(s, s->ws->user, true))
 		return false;
@@ -116,7 +119,7 @@ bool resync_step(struct worker *w)
 	if (w->sync_at != NULL)
 		return true;
 	if (w->sync == SYNC_RUNS) {
-		if (!tell_count(w, WIRE_SYNC_END))
+		if (!departed_tell(w) || !tell_count(w, WIRE_SYNC_END))
 			return false;
 		finish(w);
 	}

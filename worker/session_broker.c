@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "common/wire/wire.h"
+#include "worker/departed.h"
 #include "worker/pusher/encode.h"
 #include "worker/session_internal.h"
 #include "worker/worker_internal.h"
@@ -110,6 +111,7 @@ static void too_late(struct session *s, struct sub *sub)
 
 	if (sub->waiting > 0)
 		return;
+	departed_left(w, s, sub);
 	if (wire_encode_unsubscribe(&w->record, &m))
 		worker_send_surely(w, WIRE_UNSUBSCRIBE);
 	hub_unsubscribe(w->hub, sub);

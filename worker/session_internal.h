@@ -8,6 +8,7 @@
  *	session_pusher.c  commands of the client
  *	session_queue.c   which of them have to wait
  *	session_broker.c  what the broker says about this client
+ *	session_note.c    what it wants to be reminded of
  */
 #ifndef WORKER_SESSION_INTERNAL_H
 #define WORKER_SESSION_INTERNAL_H
@@ -81,6 +82,8 @@ struct session_waiting {
 };
 STAILQ_HEAD(session_queue, session_waiting);
 
+STAILQ_HEAD(session_notes, session_note);
+
 /* The part that only WebSockets have. */
 struct session_socket {
 	struct ws_reader reader;
@@ -103,6 +106,7 @@ struct session_socket {
 	struct session_user *user;	  /* signed in as; NULL = nobody */
 	struct session_user *signin;	  /* asked for */
 	struct session_hello *hello;	  /* until it is established or refused */
+	struct session_notes notes;	  /* of the broker, see NOTE in wire.def */
 	char *agent;			  /* "js 8.6.0", at most 64 bytes */
 	TAILQ_ENTRY(session_socket) list; /* of the worker: held, or open */
 	struct session *s;
@@ -234,5 +238,14 @@ void session_on_error(struct session *s, const struct wire_error *m);
 void session_on_close(struct session *s, uint16_t code, struct slice reason);
 void session_on_expel(struct session *s, struct slice name);
 void session_on_signed_in(struct session *s, struct slice user_data);
+
+/* ---- session_note.c ---- */
+
+void session_on_note(struct session *s, struct slice key, struct slice value);
+/* Tells a new broker all of them; false when the lane is full. */
+bool session_tell_notes(struct session *s);
+/* .p == NULL: there is no such note. */
+struct slice session_note_value(const struct session_socket *ws, struct slice key);
+void session_notes_done(struct session_socket *ws);
 
 #endif

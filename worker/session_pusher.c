@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "common/base/utf8.h"
 #include "common/wire/wire.h"
+#include "worker/departed.h"
 #include "worker/pusher/auth.h"
 #include "worker/pusher/encode.h"
 #include "worker/pusher/member.h"
@@ -247,6 +248,7 @@ static enum outcome unsubscribe(struct session *s, const struct pusher_cmd *cmd)
 		return DONE;
 	if (sub->waiting > 0)
 		return WAIT;
+	departed_left(w, s, sub);
 	hub_unsubscribe(w->hub, sub);
 	if (session_has(s, SESSION_TOLD) && wire_encode_unsubscribe(&w->record, &m))
 		worker_send_surely(w, WIRE_UNSUBSCRIBE);

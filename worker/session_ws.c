@@ -5,13 +5,13 @@
 #include "common/base/utf8.h"
 #include "common/crypto/random.h"
 #include "common/wire/wire.h"
+#include "worker/departed.h"
 #include "worker/http/param.h"
 #include "worker/pusher/encode.h"
 #include "worker/session_internal.h"
 #include "worker/worker_internal.h"
 
 #define AGENT_MAX 64
-#define CONN_COUNTER_BITS 28
 
 /* ---- sending ---- */
 
@@ -109,6 +109,8 @@ void session_ws_leave(struct session *s)
 	struct session_socket *ws = s->ws;
 	char text[SOCKET_ID_TEXT];
 
+	if (s->state == SESSION_OPEN)
+		departed_closed(w, s);
 	hub_unsubscribe_all(w->hub, &s->sub);
 	session_pusher_done(s);
 	if (s->state == SESSION_OPEN) {
@@ -138,6 +140,7 @@ void session_ws_done(struct session *s)
 		return;
 	hello_free(ws);
 	ws_reader_done(&ws->reader);
+	session_notes_done(ws);
 	free(ws->agent);
 	free(ws->user);
 	free(ws->signin);
@@ -208,10 +211,10 @@ static void establish(struct session *s)
 {
 	struct worker *w = s->w;
 	struct session_socket *ws = s->ws;
-	uint64_t counter = ++w->conn_counter & ((1ULL << CONN_COUNTER_BITS) - 1);
+	uint64_t counter = ++w->conn_counter & ((1ULL << WIRE_CONN_BITS) - 1);
 	char text[SOCKET_ID_TEXT];
 
-	s->sub.conn = ((uint64_t)w->number << CONN_COUNTER_BITS) | counter;
+	s->sub.conn = ((uint64_t)w->number << WIRE_CONN_BITS) | counter;
 	ws->nonce = random_below(1U << 31);
 	session_rename(s, s->sub.conn);
 	ws->heard = ws->opened = worker_now(w);
@@ -262,6 +265,7 @@ void session_ws_start(struct session *s, const struct http_request *r, struct sl
 	ws->opened = worker_now(s->w);
 	ws->close_code = WS_CLOSE_NORMAL + 6; /* 1006: no close frame yet */
 	STAILQ_INIT(&ws->queue);
+	STAILQ_INIT(&ws->notes);
 	hello->key = key.p != NULL ? slice_dup(key) : NULL;
 	hello->origin = slice_dup(http_header(r, SLICE("Origin")));
 	ws->protocol = protocol_of(r->query, &hello->bad_version);

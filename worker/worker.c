@@ -13,6 +13,7 @@
 #include "common/loop/loop.h"
 #include "worker/api/api.h"
 #include "worker/control.h"
+#include "worker/departed.h"
 #include "worker/inbox.h"
 #include "worker/link/link.h"
 #include "worker/link/seen.h"
@@ -23,6 +24,8 @@
 
 /* Descriptors that are not clients: log, control, lane, event base, files being read. */
 #define FILES_RESERVED 64
+/* A busy broker ends a grace late, and its word takes a while. */
+#define DEPARTED_MARGIN (5 * USEC_PER_SEC)
 
 /* ---- what parts and handlers ask ---- */
 
@@ -228,6 +231,8 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
 	tell_broker(w);
 	questions_turn(w, worker_now(w));
 	api_turn(w, worker_now(w));
+	if (w->broker == BROKER_UP)
+		departed_turn(w->departed, worker_now(w));
 	drain_step(w);
 }
 
@@ -278,6 +283,9 @@ static void open_state(struct worker *w)
 	w->proxies = proxies_new(conf->proxy.trusted.v, conf->proxy.trusted.n);
 	w->addresses = addresses_new();
 	w->seen = seen_new();
+	w->departed =
+		departed_new(MAX(conf->presence.grace, conf->chat.offline_grace) + DEPARTED_MARGIN,
+			     conf->worker.pending_memory);
 	w->questions = questions_new();
 	w->api = api_new(conf);
 }
@@ -359,6 +367,7 @@ static void close_all(struct worker *w)
 	proxies_free(w->proxies);
 	addresses_free(w->addresses);
 	seen_free(w->seen);
+	departed_free(w->departed);
 	session_table_done(&w->sessions);
 	buf_done(&w->out);
 	buf_done(&w->record);

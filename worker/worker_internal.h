@@ -18,6 +18,7 @@ struct event;
 struct link;
 struct loop;
 struct control;
+struct departed;
 struct http_request;
 struct session_socket;
 
@@ -59,6 +60,7 @@ struct worker {
 	struct wheel *wheel;
 	struct questions *questions; /* of the HTTP handlers, with their publishes */
 	struct seen *seen;	     /* publishes that have been delivered */
+	struct departed *departed;   /* whose end not all may have been told of */
 	struct proxies *proxies;
 	struct addresses *addresses;
 	struct listener **listeners;

@@ -39,6 +39,13 @@ static struct tokens_options tokens_options_of(const struct chat_options *o)
 	};
 }
 
+static void on_note(void *ctx, uint64_t conn, struct slice key, struct slice value)
+{
+	const struct chat *c = ctx;
+
+	c->ops->note(c->ctx, conn, key, value);
+}
+
 struct chat *chat_new(const struct chat_options *options, const struct chat_store *store,
 		      struct registry *registry, const struct chat_ops *ops, void *ctx)
 {
@@ -54,7 +61,7 @@ struct chat *chat_new(const struct chat_options *options, const struct chat_stor
 	c->retry_at = USEC_NEVER;
 	c->started_at = ops->wall(ctx);
 	c->tokens = tokens_new(&tokens, store);
-	c->grants = grants_new();
+	c->grants = grants_new(on_note, c);
 	c->profiles = profiles_new(PROFILES_MAX);
 	c->typings = typings_new(indicator_tell, c);
 	c->message_rates = rates_new(RATES_MAX);
@@ -68,6 +75,8 @@ struct chat *chat_new(const struct chat_options *options, const struct chat_stor
 	TAILQ_INIT(&c->syncs);
 	TAILQ_INIT(&c->syncs_asked);
 	TAILQ_INIT(&c->checks);
+	TAILQ_INIT(&c->reviews);
+	TAILQ_INIT(&c->reviews_asked);
 	TAILQ_INIT(&c->statuses_queued);
 	TAILQ_INIT(&c->statuses_asked);
 	TAILQ_INIT(&c->statuses_waiting);
@@ -86,6 +95,7 @@ void chat_free(struct chat *c)
 	activity_free_all(c);
 	sync_free_all(c);
 	recheck_free_all(c);
+	review_free_all(c);
 	status_free_all(c);
 	tokens_free(c->tokens);
 	grants_free(c->grants);
@@ -116,6 +126,7 @@ static void pump(struct chat *c)
 {
 	c->retry_at = USEC_NEVER;
 	recheck_pump(c);
+	review_pump(c);
 	sync_pump(c);
 	status_retry(c);
 }
@@ -238,6 +249,30 @@ void chat_conn_closed(struct chat *c, usec_t now, uint64_t conn)
 {
 	enter(c, now);
 	grants_conn_closed(c->grants, conn);
+}
+
+static void on_recalled(void *ctx, struct slice user_id, struct slice channel)
+{
+	struct chat *c = ctx;
+	struct rule_match match;
+
+	rule_find(c->options.rules, c->options.nrules, channel, &match);
+	if (match.kind == RULE_PARTICIPANT && match.chat != 0)
+		review_add(c, match.chat, user_id);
+}
+
+void chat_recalled(struct chat *c, usec_t now, uint64_t conn, struct slice key, struct slice value)
+{
+	enter(c, now);
+	grants_recall(c->grants, conn, key, value, on_recalled, c);
+}
+
+void chat_all_recalled(struct chat *c, usec_t now)
+{
+	enter(c, now);
+	c->all_recalled = true;
+	recheck_pump(c);
+	review_pump(c);
 }
 
 void chat_user_unconnected(struct chat *c, usec_t now, struct slice user_id, wall_us_t at)

@@ -92,6 +92,11 @@ struct chat_ops {
 	void (*expel)(void *ctx, uint64_t conn, struct slice channel);
 	/* Ends a connection whose token was revoked. */
 	void (*close)(void *ctx, uint64_t conn, uint16_t code, struct slice reason);
+	/*
+	 * To be kept for as long as the connection, outside of this process: chat_recalled() of the
+	 * next broker gets it. An empty value takes back what stood under the key.
+	 */
+	void (*note)(void *ctx, uint64_t conn, struct slice key, struct slice value);
 	/* Written durably, only moved forward. */
 	void (*last_seen)(void *ctx, struct slice user_id, wall_us_t at);
 	/* The connection behind a socket id ("123.456") of the chat's application; 0 = none. */
@@ -197,6 +202,14 @@ void chat_signed_in(struct chat *c, usec_t now, uint64_t conn, struct slice user
 
 /* A connection has gone: what was remembered of it goes too. */
 void chat_conn_closed(struct chat *c, usec_t now, uint64_t conn);
+
+/*
+ * Of a connection that is older than this broker: what the one before it had noted. Comes before
+ * its subscriptions. chat_all_recalled(): so far that was all, and events may be sent; tokens and
+ * participants are asked for again.
+ */
+void chat_recalled(struct chat *c, usec_t now, uint64_t conn, struct slice key, struct slice value);
+void chat_all_recalled(struct chat *c, usec_t now);
 
 /* The last connection of a user went, before any grace: typing ends everywhere. */
 void chat_user_unconnected(struct chat *c, usec_t now, struct slice user_id, wall_us_t at);

@@ -61,6 +61,7 @@ TAILQ_HEAD(asks, ask);
 TAILQ_HEAD(memories, memory);
 TAILQ_HEAD(syncs, sync);
 TAILQ_HEAD(checks, check);
+TAILQ_HEAD(reviews, review);
 TAILQ_HEAD(statuses, status);
 
 struct chat {
@@ -96,7 +97,12 @@ struct chat {
 	uint32_t sync_sweep;
 	struct checks checks; /* recheck.c */
 	uint32_t checks_under_way;
-	usec_t retry_at;	 /* of syncs and checks; USEC_NEVER = none waits for it */
+	struct review *review_table; /* review.c */
+	struct reviews reviews;
+	struct reviews reviews_asked;
+	uint32_t reviews_under_way;
+	bool all_recalled;
+	usec_t retry_at;	 /* of those above; USEC_NEVER = none waits for it */
 	struct status *statuses; /* status.c */
 	struct statuses statuses_queued;
 	struct statuses statuses_asked;
@@ -216,7 +222,14 @@ void sync_free_all(struct chat *c);
 void recheck_pump(struct chat *c);
 void recheck_free_all(struct chat *c);
 
-/* Syncs and checks go on later. */
+/* ---- review.c ---- */
+
+/* Somebody was allowed a channel of the chat by a broker before this one. */
+void review_add(struct chat *c, uint64_t chat, struct slice user_id);
+void review_pump(struct chat *c);
+void review_free_all(struct chat *c);
+
+/* Syncs, checks and reviews go on later. */
 void chat_retry_later(struct chat *c);
 
 /* ---- status.c ---- */

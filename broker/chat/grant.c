@@ -6,10 +6,12 @@
 
 #define KEY_MAX (sizeof(uint64_t) + LIMIT_CHANNEL_NAME)
 
-struct grants *grants_new(void)
+struct grants *grants_new(grants_note_fn *note, void *ctx)
 {
 	struct grants *g = NEW(struct grants);
 
+	g->note = note;
+	g->ctx = ctx;
 	TAILQ_INIT(&g->suspects);
 	LIST_INIT(&g->refusals);
 	return g;
@@ -29,11 +31,11 @@ static struct place *find(const struct grants *g, uint64_t conn, struct slice ch
 {
 	char key[KEY_MAX];
 	struct place *p = NULL;
-	size_t n;
 
 	if (channel.n > LIMIT_CHANNEL_NAME)
 		return NULL;
-	n = make_key(key, conn, channel);
+	size_t n = make_key(key, conn, channel);
+
 	HASH_FIND(hh, g->places, key, n, p);
 	return p;
 }
@@ -217,6 +219,7 @@ bool grants_add(struct grants *g, uint64_t conn, struct slice channel, struct id
 	p->revoked = false;
 	add_grant(g, p, who);
 	make_few(g, p, mark_find(g, who)->who);
+	grant_note_place(g, p);
 	return true;
 }
 
@@ -237,6 +240,12 @@ bool grants_refused(const struct grants *g, uint64_t conn, struct slice channel)
 	return p != NULL && (p->revoked || !LIST_EMPTY(&p->refusals));
 }
 
+static void hold(struct holder *h, struct mark *m)
+{
+	h->mark = m;
+	LIST_INSERT_HEAD(&m->holders, h, of_mark);
+}
+
 void grants_identified(struct grants *g, uint64_t conn, const struct identity *who)
 {
 	struct mark *m = mark_find(g, who);
@@ -244,8 +253,8 @@ void grants_identified(struct grants *g, uint64_t conn, const struct identity *w
 
 	if (h == NULL || h->mark != NULL)
 		return;
-	h->mark = m;
-	LIST_INSERT_HEAD(&m->holders, h, of_mark);
+	hold(h, m);
+	grant_note_token(g, conn, who);
 }
 
 uint64_t grants_count(const struct grants *g)
@@ -255,21 +264,27 @@ uint64_t grants_count(const struct grants *g)
 
 /* ---- participants come and go ---- */
 
-bool grants_withdraw(struct grants *g, uint64_t conn, struct slice channel, struct slice user_id)
+static void add_refusal(struct grants *g, struct place *p, struct slice user_id)
 {
-	struct place *p = place_of(g, conn, channel);
-	struct refusal *r;
+	struct refusal *r = NEW(struct refusal);
 
-	if (p == NULL || user_id.n > sizeof(r->id))
-		return false;
-	if (find_refusal(p, user_id) != NULL)
-		return true;
-	r = NEW(struct refusal);
 	r->id_n = (uint8_t)user_id.n;
 	memcpy(r->id, user_id.p, user_id.n);
 	r->place = p;
 	LIST_INSERT_HEAD(&p->refusals, r, of_place);
 	LIST_INSERT_HEAD(&g->refusals, r, all);
+}
+
+bool grants_withdraw(struct grants *g, uint64_t conn, struct slice channel, struct slice user_id)
+{
+	struct place *p = place_of(g, conn, channel);
+
+	if (p == NULL || user_id.n > LIMIT_USER_ID)
+		return false;
+	if (find_refusal(p, user_id) != NULL)
+		return true;
+	add_refusal(g, p, user_id);
+	grant_note_place(g, p);
 	return true;
 }
 
@@ -279,9 +294,13 @@ void grants_restore(struct grants *g, struct slice channel, struct slice user_id
 	struct refusal *next;
 
 	LIST_FOREACH_SAFE (r, &g->refusals, all, next) {
-		if (slice_eq(channel_of(r->place), channel) &&
-		    slice_eq(slice_of(r->id, r->id_n), user_id))
-			drop_refusal(r);
+		struct place *p = r->place;
+
+		if (!slice_eq(channel_of(p), channel) ||
+		    !slice_eq(slice_of(r->id, r->id_n), user_id))
+			continue;
+		drop_refusal(r);
+		grant_note_place(g, p);
 	}
 }
 
@@ -311,4 +330,35 @@ void grants_each(struct grants *g, struct slice channel, struct slice user_id, g
 				fn(ctx, gr->place->holder->conn, is_alone(gr->place, user_id));
 		}
 	}
+}
+
+/* ---- as it was in another broker ---- */
+
+struct place *grant_restore_place(struct grants *g, uint64_t conn, struct slice channel)
+{
+	return place_of(g, conn, channel);
+}
+
+void grant_restore(struct grants *g, struct place *p, struct identity *who)
+{
+	add_grant(g, p, who);
+	mark_suspect(g, mark_find(g, who));
+}
+
+void grant_restore_refusal(struct grants *g, struct place *p, struct slice user_id)
+{
+	if (find_refusal(p, user_id) == NULL)
+		add_refusal(g, p, user_id);
+}
+
+void grant_restore_holder(struct grants *g, uint64_t conn, struct identity *who)
+{
+	struct holder *h = holder_of(g, conn);
+	struct mark *m;
+
+	if (h->mark != NULL)
+		return;
+	m = mark_of(g, who);
+	hold(h, m);
+	mark_suspect(g, m);
 }

@@ -10,6 +10,9 @@
  *
  * Tokens by which connections were identified, or may yet be, stand here too: when one is revoked,
  * these are the connections to close.
+ *
+ * All of this is as old as the connections, older than a broker may be: each change is noted, to be
+ * kept by somebody who outlives us and recalled by our successor.
  */
 #ifndef BROKER_CHAT_GRANT_H
 #define BROKER_CHAT_GRANT_H
@@ -27,7 +30,10 @@ struct mark;
 /* Most channels of one connection; more than it can subscribe by default, counted twice. */
 #define GRANTS_PER_CONN 4096
 
-MALLOC_LIKE struct grants *grants_new(void);
+/* What now stands under a key of a connection; an empty value = nothing. */
+typedef void grants_note_fn(void *ctx, uint64_t conn, struct slice key, struct slice value);
+
+MALLOC_LIKE struct grants *grants_new(grants_note_fn *note, void *ctx);
 /* NULL is allowed. */
 void grants_free(struct grants *g);
 
@@ -48,6 +54,14 @@ bool grants_refused(const struct grants *g, uint64_t conn, struct slice channel)
 void grants_identified(struct grants *g, uint64_t conn, const struct identity *who);
 
 void grants_conn_closed(struct grants *g, uint64_t conn);
+
+/*
+ * Something that was noted by a broker before this one. fn for each authorisation in it. Tokens in
+ * it are suspect: they may have been revoked meanwhile.
+ */
+typedef void grants_recalled_fn(void *ctx, struct slice user_id, struct slice channel);
+void grants_recall(struct grants *g, uint64_t conn, struct slice key, struct slice value,
+		   grants_recalled_fn *fn, void *ctx);
 
 /* ---- participants come and go ---- */
 

@@ -1,4 +1,4 @@
-/* What grant.c and mark.c share. Nobody else includes this. */
+/* What grant.c, grant_note.c and mark.c share. Nobody else includes this. */
 #ifndef BROKER_CHAT_GRANT_INTERNAL_H
 #define BROKER_CHAT_GRANT_INTERNAL_H
 
@@ -68,6 +68,8 @@ struct owner {
 };
 
 struct grants {
+	grants_note_fn *note;
+	void *ctx;
 	struct place *places;
 	struct holder *holders;
 	struct mark *marks; /* by token id; several where a row was changed */
@@ -77,6 +79,8 @@ struct grants {
 	uint64_t count;
 };
 
+/* ---- mark.c ---- */
+
 /* The mark of a token, made if it is new. */
 struct mark *mark_of(struct grants *g, struct identity *who);
 struct mark *mark_find(const struct grants *g, const struct identity *who);
@@ -84,8 +88,25 @@ struct owner *owner_find(const struct grants *g, struct slice user_id);
 /* Frees it if nothing needs it. */
 void mark_release(struct grants *g, struct mark *m);
 
+/* It is to be checked, unless it is about to be. */
+void mark_suspect(struct grants *g, struct mark *m);
+
 /* Both release the mark. */
 void grant_drop(struct grants *g, struct grant *gr);
 void holder_unmark(struct grants *g, struct holder *h);
+
+/* ---- grant.c: as it was in another broker; nothing is noted ---- */
+
+/* NULL: the connection has too many. */
+struct place *grant_restore_place(struct grants *g, uint64_t conn, struct slice channel);
+void grant_restore(struct grants *g, struct place *p, struct identity *who);
+void grant_restore_refusal(struct grants *g, struct place *p, struct slice user_id);
+void grant_restore_holder(struct grants *g, uint64_t conn, struct identity *who);
+
+/* ---- grant_note.c ---- */
+
+/* Notes what stands now. */
+void grant_note_place(struct grants *g, const struct place *p);
+void grant_note_token(struct grants *g, uint64_t conn, const struct identity *who);
 
 #endif

@@ -107,7 +107,7 @@ void holder_unmark(struct grants *g, struct holder *h)
 
 /* ---- checking ---- */
 
-static void suspect(struct grants *g, struct mark *m)
+void mark_suspect(struct grants *g, struct mark *m)
 {
 	switch (m->state) {
 	case MARK_IDLE:
@@ -139,13 +139,13 @@ static struct mark *next_of(const struct mark *m)
 void grants_suspect(struct grants *g, int64_t token_id)
 {
 	for (struct mark *m = first_of(g, token_id); m != NULL; m = next_of(m))
-		suspect(g, m);
+		mark_suspect(g, m);
 }
 
 void grants_suspect_all(struct grants *g)
 {
 	for (struct mark *m = g->marks; m != NULL; m = m->hh.next)
-		suspect(g, m);
+		mark_suspect(g, m);
 }
 
 struct mark *grants_next_suspect(struct grants *g)
@@ -170,8 +170,11 @@ static void revoke(struct grants *g, struct mark *m, mark_conn_fn *fn, void *ctx
 	struct grant *gr;
 
 	while ((gr = LIST_FIRST(&m->grants)) != NULL) {
-		gr->place->revoked = true;
+		struct place *p = gr->place;
+
+		p->revoked = true;
 		grant_drop(g, gr);
+		grant_note_place(g, p);
 	}
 	while ((h = LIST_FIRST(&m->holders)) != NULL) {
 		uint64_t conn = h->conn;
@@ -190,6 +193,6 @@ void grants_checked(struct grants *g, struct mark *m, enum mark_verdict verdict,
 		revoke(g, m, fn, ctx); /* it stays: it is being checked */
 	m->state = MARK_IDLE;
 	if (verdict == MARK_UNKNOWN || again)
-		suspect(g, m);
+		mark_suspect(g, m);
 	mark_release(g, m);
 }

@@ -225,6 +225,7 @@ static void begin_grace(struct registry *reg, struct moment now, struct member *
 static void remove_member(struct registry *reg, struct member *m)
 {
 	announce_removal(reg, m);
+	reg->ops->settled(reg->ctx, m->last, channel_text(m->channel));
 	presence_free(reg, m);
 }
 
@@ -243,6 +244,7 @@ void presence_leave(struct registry *reg, struct moment now, struct sub *s, bool
 		}
 		return;
 	}
+	m->last = s->conn->number;
 	reg->ops->left(reg->ctx, c->app, member_id(m), channel_text(c));
 	if (grace && reg->options.presence_grace > 0)
 		begin_grace(reg, now, m, s);

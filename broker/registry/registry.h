@@ -86,6 +86,11 @@ struct registry_ops {
 	/* member_added, member_removed, subscription_count: for all subscribers but `exclude`. */
 	void (*event)(void *ctx, uint32_t app, struct slice channel, struct slice event,
 		      struct slice data, uint64_t exclude);
+	/*
+	 * The member is out and its removal told: nobody need remember any more that this
+	 * connection, which was the last one of that member, had been there.
+	 */
+	void (*settled)(void *ctx, uint64_t conn, struct slice channel);
 	/* The last subscription of a user to a presence channel ended, before any grace. */
 	void (*left)(void *ctx, uint32_t app, struct slice user_id, struct slice channel);
 	/* First identified connection; after offline_grace; the last connection, before any grace
@@ -117,13 +122,13 @@ void registry_app(struct registry *reg, uint32_t app, bool subscription_count);
 /* ---- connections ---- */
 
 /* Told again for a known connection (a resync), nothing changes. Copies what it keeps. */
-void registry_open(struct registry *reg, struct moment now, const struct registry_conn *conn);
+void registry_open(struct registry *reg, struct moment now, const struct registry_conn *row);
 
 /* All its subscriptions end; as members its user stays for the grace. Unknown: nothing. */
-void registry_close(struct registry *reg, struct moment now, uint64_t conn);
+void registry_close(struct registry *reg, struct moment now, uint64_t number);
 
 /* A worker is lost with all it held, in one call. */
-void registry_worker_gone(struct registry *reg, struct moment now, uint32_t worker);
+void registry_worker_gone(struct registry *reg, struct moment now, uint32_t number);
 
 /* False: no such connection. The row's slices live until it closes or is identified. */
 bool registry_conn(const struct registry *reg, uint64_t conn, struct registry_conn *ret);
@@ -212,7 +217,7 @@ void registry_user_conns(struct registry *reg, uint32_t app, struct slice user_i
 			 registry_conn_fn *fn, void *ctx);
 
 /* The connections of a worker. fn must not change the registry. */
-void registry_worker_conns(const struct registry *reg, uint32_t worker, registry_conn_fn *fn,
+void registry_worker_conns(const struct registry *reg, uint32_t number, registry_conn_fn *fn,
 			   void *ctx);
 
 /* Connections of one application; of all with UINT32_MAX. */

@@ -32,6 +32,7 @@ struct member {
 	struct channel *channel;
 	struct subs subs;
 	usec_t deadline; /* end of the grace */
+	uint64_t last;	 /* the connection that was the last to leave */
 	size_t room;	 /* what is set aside in the snapshot for user_info */
 	uint32_t kept_n; /* user_info of the last subscription, kept for the grace */
 	char *kept;

@@ -123,7 +123,6 @@ static void unwatch(struct watchlist *w, struct watch *watch)
 		return;
 	if (u->changes)
 		TAILQ_REMOVE(&w->changing, u, changing);
-	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is in the table */
 	HASH_DELETE(hh, w->watched, u);
 	free(u);
 }
@@ -256,6 +255,17 @@ usec_t watchlist_deadline(const struct watchlist *w)
 	return TAILQ_EMPTY(&w->changing) ? USEC_NEVER : w->due;
 }
 
+void watchlist_settle(struct watchlist *w)
+{
+	struct watched *u;
+
+	while ((u = TAILQ_FIRST(&w->changing)) != NULL) {
+		TAILQ_REMOVE(&w->changing, u, changing);
+		u->changes = false;
+		u->told = u->online;
+	}
+}
+
 void watchlist_turn(struct watchlist *w, usec_t now)
 {
 	struct watchers hearing = TAILQ_HEAD_INITIALIZER(hearing);
@@ -279,9 +289,5 @@ void watchlist_turn(struct watchlist *w, usec_t now)
 		watcher->hears = false;
 		tell(w, watcher, true);
 	}
-	while ((u = TAILQ_FIRST(&w->changing)) != NULL) {
-		TAILQ_REMOVE(&w->changing, u, changing);
-		u->changes = false;
-		u->told = u->online;
-	}
+	watchlist_settle(w);
 }

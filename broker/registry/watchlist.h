@@ -43,6 +43,9 @@ void watchlist_drop(struct watchlist *w, uint64_t conn);
 void watchlist_changed(struct watchlist *w, usec_t now, uint32_t app, struct slice user_id,
 		       bool online);
 
+/* Whatever has changed so far has long been known: it was a broker that learnt of it. */
+void watchlist_settle(struct watchlist *w);
+
 /* USEC_NEVER: nothing is to be told. */
 usec_t watchlist_deadline(const struct watchlist *w);
 void watchlist_turn(struct watchlist *w, usec_t now);

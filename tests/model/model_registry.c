@@ -176,6 +176,13 @@ static void on_event(void *ctx, uint32_t app, struct slice channel, struct slice
 	}
 }
 
+static void on_settled(void *ctx, uint64_t conn, struct slice channel)
+{
+	(void)ctx;
+	assert_true(conn > 0 && conn <= CONNS);
+	assert_true(channel_of(channel) < PRESENCE);
+}
+
 static void on_left(void *ctx, uint32_t app, struct slice user, struct slice channel)
 {
 	int ch = channel_of(channel);
@@ -265,6 +272,7 @@ static void on_worker_gone(void *ctx, uint32_t worker)
 static const struct registry_ops ops = {
 	.subscribed = on_subscribed,
 	.event = on_event,
+	.settled = on_settled,
 	.left = on_left,
 	.user_online = on_user_online,
 	.user_offline = on_user_offline,

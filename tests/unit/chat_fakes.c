@@ -19,6 +19,8 @@ usec_t fake_now;
 wall_us_t fake_wall;
 struct buf fake_told;
 
+#define NOTES_MAX 64
+
 static struct moment moment(void)
 {
 	return (struct moment){fake_now, fake_wall};
@@ -81,6 +83,47 @@ static uint64_t on_find_conn(void *ctx, struct slice socket_id)
 	return conn;
 }
 
+/* As a worker keeps them. */
+static struct kept_note {
+	uint64_t conn; /* 0 = free */
+	char *key;
+	char *value;
+	size_t value_n;
+} notes[NOTES_MAX];
+
+static void drop_note(struct kept_note *n)
+{
+	free(n->key);
+	free(n->value);
+	*n = (struct kept_note){0};
+}
+
+static void drop_notes(uint64_t conn)
+{
+	for (size_t i = 0; i < NOTES_MAX; i++) {
+		if (conn == 0 || notes[i].conn == conn)
+			drop_note(&notes[i]);
+	}
+}
+
+static void on_note(void *ctx, uint64_t conn, struct slice key, struct slice value)
+{
+	struct kept_note *to = NULL;
+
+	(void)ctx;
+	for (size_t i = 0; i < NOTES_MAX; i++) {
+		struct kept_note *n = &notes[i];
+
+		if (n->conn == conn && slice_eq(slice_str(n->key), key))
+			drop_note(n);
+		if (n->conn == 0 && to == NULL)
+			to = n;
+	}
+	if (value.n == 0 || to == NULL) /* a test that makes thousands does not restart */
+		return;
+	*to = (struct kept_note){conn, slice_dup(key), slice_dup(value), value.n};
+}
+
 static wall_us_t on_wall(void *ctx)
 {
 	(void)ctx;
@@ -92,6 +135,7 @@ static const struct chat_ops chat_ops = {
 	.to_conn = on_to_conn,
 	.expel = on_expel,
 	.close = on_close,
+	.note = on_note,
 	.last_seen = on_last_seen,
 	.find_conn = on_find_conn,
 	.wall = on_wall,
@@ -190,6 +234,13 @@ static void ignore_user_gone(void *ctx, uint32_t app, struct slice user_id)
 	(void)user_id;
 }
 
+static void ignore_settled(void *ctx, uint64_t conn, struct slice channel)
+{
+	(void)ctx;
+	(void)conn;
+	(void)channel;
+}
+
 static void ignore_worker_gone(void *ctx, uint32_t worker)
 {
 	(void)ctx;
@@ -199,6 +250,7 @@ static void ignore_worker_gone(void *ctx, uint32_t worker)
 static const struct registry_ops registry_ops = {
 	.subscribed = ignore_subscribed,
 	.event = ignore_event,
+	.settled = ignore_settled,
 	.left = on_left,
 	.user_online = on_user_online,
 	.user_offline = on_user_offline,
@@ -214,13 +266,20 @@ static const struct registry_ops registry_ops = {
 
 /* ---- begin and end ---- */
 
-void fake_begin(void)
+static void begin_broker(void)
 {
 	static const struct registry_options registry = {
 		.presence_grace = 3 * USEC_PER_SEC,
 		.offline_grace = 10 * USEC_PER_SEC,
 	};
 
+	fake_registry = registry_new(&registry, &registry_ops, NULL);
+	registry_app(fake_registry, APP, false);
+	fake_chat = chat_new(&fake_options, &fake_store, fake_registry, &chat_ops, NULL);
+}
+
+void fake_begin(void)
+{
 	fake_now = 1000 * USEC_PER_SEC;
 	fake_wall = 1764059400000000; /* 2025-11-25T08:30:00Z */
 	fake_options = (struct chat_options){
@@ -245,9 +304,7 @@ void fake_begin(void)
 	};
 	buf_init(&fake_told, 1 << 24);
 	house_begin();
-	fake_registry = registry_new(&registry, &registry_ops, NULL);
-	registry_app(fake_registry, APP, false);
-	fake_chat = chat_new(&fake_options, &fake_store, fake_registry, &chat_ops, NULL);
+	begin_broker();
 }
 
 void fake_end(void)
@@ -255,12 +312,54 @@ void fake_end(void)
 	chat_free(fake_chat);
 	registry_free(fake_registry);
 	house_end();
+	drop_notes(0);
 	buf_done(&fake_told);
 }
 
 void fake_forget(void)
 {
 	buf_clear(&fake_told);
+}
+
+/* ---- another broker ---- */
+
+void fake_crash(void)
+{
+	fake_settle();
+	chat_free(fake_chat);
+	registry_free(fake_registry);
+	fake_now += USEC_PER_SEC;
+	fake_wall += (wall_us_t)USEC_PER_SEC;
+	begin_broker();
+}
+
+void fake_recall(uint64_t conn)
+{
+	fake_wall -= (wall_us_t)(60 * USEC_PER_SEC);
+	fake_open(conn); /* long ago */
+	fake_wall += (wall_us_t)(60 * USEC_PER_SEC);
+	for (size_t i = 0; i < NOTES_MAX; i++) {
+		const struct kept_note *n = &notes[i];
+
+		if (n->conn == conn)
+			chat_recalled(fake_chat, fake_now, conn, slice_str(n->key),
+				      slice_of(n->value, n->value_n));
+	}
+}
+
+void fake_all_recalled(void)
+{
+	chat_all_recalled(fake_chat, fake_now);
+	fake_settle();
+}
+
+size_t fake_notes(uint64_t conn)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < NOTES_MAX; i++)
+		n += notes[i].conn == conn;
+	return n;
 }
 
 /* ---- calls ---- */
@@ -383,6 +482,7 @@ void fake_open(uint64_t conn)
 
 void fake_close(uint64_t conn)
 {
+	drop_notes(conn);
 	chat_conn_closed(fake_chat, fake_now, conn);
 	registry_close(fake_registry, moment(), conn);
 }

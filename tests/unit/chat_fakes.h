@@ -91,6 +91,16 @@ bool fake_join(const char *user, uint64_t conn, const char *channel);
 /* Lets time go by. */
 void fake_pass(usec_t time);
 
+/* ---- another broker ---- */
+
+/* The broker is gone, and with it all it knew; a new one begins. Tokens, chats and notes stay. */
+void fake_crash(void);
+/* The worker tells the new one of a connection, long open, and what was noted of it. */
+void fake_recall(uint64_t conn);
+void fake_all_recalled(void);
+/* How many notes a worker keeps for a connection. */
+size_t fake_notes(uint64_t conn);
+
 /* ---- what was told ---- */
 
 bool fake_was_told(const char *part);

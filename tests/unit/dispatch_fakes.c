@@ -75,6 +75,8 @@ void server_send(struct server *server, struct lane *lane, uint8_t kind, struct 
 		DETAIL(published, PUBLISHED, "%u %u %.*s", (unsigned)m.number, m.status, S(m.body))
 		DETAIL(stable, STABLE, "%u", (unsigned)m.number)
 		DETAIL(reply, REPLY, "%u %u %.*s", (unsigned)m.req, m.status, S(m.body))
+		DETAIL(note, NOTE, "%.*s %.*s", S(m.key), S(m.value))
+		DETAIL(settled, SETTLED, "%u %.*s", (unsigned)m.conn & 0xFFFF, S(m.channel))
 		DETAIL(authorized, AUTHORIZED, "%u %u %.*s", (unsigned)m.req, m.status,
 		       S(m.user_id))
 	default:
@@ -218,6 +220,19 @@ void chat_user_offline(struct chat *c, usec_t now, struct slice user_id, wall_us
 	(void)now;
 	(void)last_seen;
 	note("chat offline %.*s", S(user_id));
+}
+
+void chat_recalled(struct chat *c, usec_t now, uint64_t conn, struct slice key, struct slice value)
+{
+	(void)c;
+	(void)now;
+	note("chat recalled %u %.*s %.*s", (unsigned)conn & 0xFFFF, S(key), S(value));
+}
+
+void chat_all_recalled(struct chat *c, usec_t now)
+{
+	(void)c;
+	(void)now;
 }
 
 void chat_token_changed(struct chat *c, usec_t now, struct slice token_id)

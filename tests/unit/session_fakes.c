@@ -12,6 +12,7 @@
 #include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/wire/wire.h"
+#include "worker/departed.h"
 #include "worker/questions.h"
 
 #define CLIENTS_MAX 8
@@ -232,6 +233,7 @@ void fakes_begin(void)
 	w->apps = apps_new();
 	(void)apps_put(w->apps, &app);
 	w->hub = hub_new(&hub_callbacks, w);
+	w->departed = departed_new(10 * USEC_PER_SEC, 1 << 20);
 	w->wheel = wheel_new(fake_now, on_timer, w);
 	w->proxies = proxies_new(NULL, 0);
 	w->addresses = addresses_new();
@@ -275,6 +277,7 @@ void fakes_end(void)
 	assert_int_equal(hub_channels(w->hub), 0);
 	session_table_done(&w->sessions);
 	hub_free(w->hub);
+	departed_free(w->departed);
 	apps_free(w->apps);
 	wheel_free(w->wheel);
 	proxies_free(w->proxies);

@@ -103,6 +103,97 @@ static void test_a_worker_that_goes_while_others_are_awaited(void **state)
 	assert_int_equal(registry_connections(fake_d->parts.registry, 0), 0);
 }
 
+/* What the fakes' workers were welcomed with. */
+static void forget_welcome(void)
+{
+	expect_news("1 WORKER_INFO 1 apps=2 chat=app\n"
+		    "1 APP 0 app enabled=1\n1 APP 1 other enabled=1\n"
+		    "2 WORKER_INFO 2 apps=2 chat=app\n"
+		    "2 APP 0 app enabled=1\n2 APP 1 other enabled=1\n");
+}
+
+static void retell_gone(uint32_t worker, uint64_t conn, const char *user)
+{
+	fake_open(worker, conn, 0);
+	SAY(worker, note_again, NOTE_AGAIN, .conn = conn, .key = SLICE_INIT(WIRE_NOTE_USER),
+	    .value = slice_str(user));
+	fake_subscribe(worker, conn, "presence-a", PRESENCE | WIRE_SUB_RESYNC, user);
+	SAY(worker, conn_gone, CONN_GONE, .conn = conn, .code = 1006, .closed_at = 5);
+}
+
+/* It closed while no broker was there: the others are told when the grace is over. */
+static void test_who_left_while_no_broker_was_there_is_missed(void **state)
+{
+	(void)state;
+	forget_welcome();
+	retell_gone(1, A, "7");
+	fake_open(2, B, 0);
+	fake_subscribe(2, B, "presence-a", PRESENCE | WIRE_SUB_RESYNC, "8");
+	SAY(1, sync_end, SYNC_END, .conns = 0);
+	SAY(2, sync_end, SYNC_END, .conns = 1);
+	expect_news("chat online 7\nchat online 8\n2 NOTE u 8\n"
+		    "chat closed 1.1\nchat left 7 presence-a\nchat unconnected 7\n"
+		    "outbox allow 1\n");
+	fake_wait(3 * USEC_PER_SEC);
+	expect_news("2 EVENT presence-a pusher_internal:member_removed {\"user_id\":\"7\"}\n"
+		    "1 SETTLED 1 presence-a\n");
+	fake_wait(7 * USEC_PER_SEC);
+	expect_news("chat offline 7\n");
+}
+
+static void test_who_is_back_is_not(void **state)
+{
+	(void)state;
+	forget_welcome();
+	retell_gone(1, A, "7");
+	fake_open(2, B, 0);
+	fake_subscribe(2, B, "presence-a", PRESENCE | WIRE_SUB_RESYNC, "7");
+	SAY(1, sync_end, SYNC_END, .conns = 0);
+	SAY(2, sync_end, SYNC_END, .conns = 1);
+	expect_news("chat online 7\n2 NOTE u 7\nchat closed 1.1\noutbox allow 1\n");
+	fake_wait(20 * USEC_PER_SEC);
+	expect_news("");
+}
+
+/* Whom a connection was identified as, and what the chat had noted, comes back with it. */
+static void test_notes_come_back(void **state)
+{
+	(void)state;
+	forget_welcome();
+	fake_open(1, A, 0);
+	SAY(1, note_again, NOTE_AGAIN, .conn = A, .key = SLICE_INIT(WIRE_NOTE_USER),
+	    .value = SLICE_INIT("7"));
+	SAY(1, note_again, NOTE_AGAIN, .conn = A, .key = SLICE_INIT("t"), .value = SLICE_INIT("x"));
+	SAY(1, note_again, NOTE_AGAIN, .conn = B, .key = SLICE_INIT("t"), .value = SLICE_INIT("x"));
+	fake_subscribe(1, A, "presence-a", PRESENCE | WIRE_SUB_RESYNC, "8");
+	expect_lines("mirror conn 268435457.1 app=app user=\n"
+		     "mirror conn 268435457.1 app=app user=7\n"
+		     "mirror user 7 1\nchat online 7\nchat recalled 1 t x\n"
+		     "mirror member 1 presence-a user=8\n");
+}
+
+/* Nobody came or went: it is we who did not know. */
+static void test_watchers_hear_nothing_of_a_restart(void **state)
+{
+	struct buf list;
+
+	(void)state;
+	forget_welcome();
+	buf_init(&list, 1024);
+	assert_true(wire_list_add(&list, SLICE("8")));
+	fake_open(1, A, 0);
+	SAY(1, signin, SIGNIN, .conn = A, .user_id = SLICE_INIT("7"), .watchlist = buf_slice(&list),
+	    .resync = 1);
+	fake_open(2, B, 0);
+	SAY(2, signin, SIGNIN, .conn = B, .user_id = SLICE_INIT("8"), .resync = 1);
+	SAY(1, sync_end, SYNC_END, .conns = 1);
+	SAY(2, sync_end, SYNC_END, .conns = 1);
+	fake_wait(USEC_PER_SEC);
+	expect_news("chat online 7\n1 NOTE u 7\nchat signed_in 7\n"
+		    "chat online 8\n2 NOTE u 8\nchat signed_in 8\noutbox allow 1\n");
+	buf_done(&list);
+}
+
 static void test_a_lost_worker_takes_its_connections_along(void **state)
 {
 	(void)state;
@@ -114,14 +205,14 @@ static void test_a_lost_worker_takes_its_connections_along(void **state)
 		    "{\"presence\":{\"ids\":[\"7\"],\"hash\":{\"7\":null},\"count\":1}} cache=0 \n"
 		    "1 EVENT presence-a pusher_internal:member_added "
 		    "{\"user_id\":\"7\",\"user_info\":null} but\n"
-		    "chat online 7\nchat subscribed presence-a as 7\n"
+		    "chat online 7\n1 NOTE u 7\nchat subscribed presence-a as 7\n"
 		    "2 SUBSCRIBED presence-a {\"presence\":{\"ids\":[\"7\",\"8\"],"
 		    "\"hash\":{\"7\":null,\"8\":null},\"count\":2}} cache=0 \n"
 		    "1 EVENT presence-a pusher_internal:member_added "
 		    "{\"user_id\":\"8\",\"user_info\":null} but\n"
 		    "2 EVENT presence-a pusher_internal:member_added "
 		    "{\"user_id\":\"8\",\"user_info\":null} but\n"
-		    "chat online 8\nchat subscribed presence-a as 8\n");
+		    "chat online 8\n2 NOTE u 8\nchat subscribed presence-a as 8\n");
 	fake_gone(1);
 	expect_lines("chat closed 1.1\nmirror no worker 1\nchat left 7 presence-a\n"
 		     "mirror user 7 0\nmirror last_seen 7\nchat unconnected 7\n");
@@ -145,7 +236,7 @@ static void test_the_mirror_follows_a_connection(void **state)
 		     "mirror member 1 private-a user=\n"
 		     "1 SUBSCRIBED private-a {} cache=0 \n"
 		     "mirror conn 268435457.1 app=app user=7\n"
-		     "mirror user 7 1\nchat online 7\n"
+		     "mirror user 7 1\nchat online 7\n1 NOTE u 7\n"
 		     "chat subscribed private-a as 7\n"
 		     "mirror no member 1 private-a\n"
 		     "chat closed 1.1\n"
@@ -197,11 +288,12 @@ static void test_a_full_presence_channel(void **state)
 			expect_news("2 SUBSCRIBED presence-a {\"presence\":{\"ids\":[\"1\"],"
 				    "\"hash\":{\"1\":null},\"count\":1}} cache=0 \n"
 				    "2 EVENT presence-a pusher_internal:member_added "
-				    "{\"user_id\":\"1\",\"user_info\":null} but\n"
+				    "{\"user_id\":\"1\",\"user_info\":null} but\n2 NOTE u 1\n"
 				    "2 SUBSCRIBED presence-a {\"presence\":{\"ids\":[\"1\",\"2\"],"
 				    "\"hash\":{\"1\":null,\"2\":null},\"count\":2}} cache=0 \n"
 				    "2 EVENT presence-a pusher_internal:member_added "
-				    "{\"user_id\":\"2\",\"user_info\":null} but\n");
+				    "{\"user_id\":\"2\",\"user_info\":null} but\n"
+				    "2 NOTE u 2\n");
 		fake_subscribe(2, CONN(2, i), "presence-a", PRESENCE, user);
 	}
 	expect_news("2 REFUSED presence-a LimitReached 4100 4100\n");
@@ -226,7 +318,7 @@ static void test_signin(void **state)
 	    .user_data = SLICE_INIT("{\"id\":\"7\"}"));
 	fake_subscribe(1, A, "#server-to-user-7", 0, "");
 	SAY(1, signin, SIGNIN, .conn = A, .user_id = SLICE_INIT("8"));
-	expect_news("chat online 7\n1 SIGNED_IN {\"id\":\"7\"}\nchat signed_in 7\n"
+	expect_news("chat online 7\n1 NOTE u 7\n1 SIGNED_IN {\"id\":\"7\"}\nchat signed_in 7\n"
 		    "1 SUBSCRIBED #server-to-user-7 {} cache=0 \n"
 		    "chat subscribed #server-to-user-7 as 7\n"
 		    "1 ERROR 4009 Connection is signed in as another user\n");
@@ -244,14 +336,16 @@ static void test_watchlists(void **state)
 	fake_open(2, B, 1);
 	SAY(1, signin, SIGNIN, .conn = A, .user_id = SLICE_INIT("7"),
 	    .watchlist = buf_slice(&list));
-	expect_news("1 SIGNED_IN \n1 TO_CONN pusher_internal:watchlist_events {\"events\":"
-		    "[{\"name\":\"offline\",\"user_ids\":[\"8\",\"9\"]}]}\n"
-		    "1 ERROR 4302 Watchlist limit exceeded. Only the first 2 user IDs are "
-		    "accepted.\n");
+	expect_news(
+		"1 NOTE u 7\n1 SIGNED_IN \n1 TO_CONN pusher_internal:watchlist_events {\"events\":"
+		"[{\"name\":\"offline\",\"user_ids\":[\"8\",\"9\"]}]}\n"
+		"1 ERROR 4302 Watchlist limit exceeded. Only the first 2 user IDs are "
+		"accepted.\n");
 	SAY(2, signin, SIGNIN, .conn = B, .user_id = SLICE_INIT("8"));
 	fake_wait(100 * USEC_PER_MSEC);
-	expect_news("2 SIGNED_IN \n1 TO_CONN pusher_internal:watchlist_events {\"events\":"
-		    "[{\"name\":\"online\",\"user_ids\":[\"8\"]}]}\n");
+	expect_news(
+		"2 NOTE u 8\n2 SIGNED_IN \n1 TO_CONN pusher_internal:watchlist_events {\"events\":"
+		"[{\"name\":\"online\",\"user_ids\":[\"8\"]}]}\n");
 	fake_gone(2);
 	fake_wait(10 * USEC_PER_SEC);
 	fake_wait(100 * USEC_PER_MSEC);
@@ -367,7 +461,7 @@ static void test_client_events(void **state)
 	expect_news("1 SUBSCRIBED presence-a {\"presence\":{\"ids\":[\"7\"],"
 		    "\"hash\":{\"7\":null},\"count\":1}} cache=0 \n"
 		    "1 EVENT presence-a pusher_internal:member_added "
-		    "{\"user_id\":\"7\",\"user_info\":null} but\n"
+		    "{\"user_id\":\"7\",\"user_info\":null} but\n1 NOTE u 7\n"
 		    "2 SUBSCRIBED private-a {} cache=0 \n");
 	SAY(1, client_event, CLIENT_EVENT, .conn = A, .channel = SLICE_INIT("presence-a"),
 	    .event = SLICE_INIT("client-x"), .data = SLICE_INIT("1"),
@@ -445,7 +539,7 @@ static void test_queries(void **state)
 		    "\"hash\":{\"7\\\"\":null},\"count\":1}} cache=0 \n"
 		    "1 EVENT presence-x pusher_internal:member_added "
 		    "{\"user_id\":\"7\\\"\",\"user_info\":null} but\n"
-		    "chat online 7\"\nchat subscribed presence-x as 7\"\n"
+		    "chat online 7\"\n1 NOTE u 7\"\nchat subscribed presence-x as 7\"\n"
 		    "1 PUBLISHED 1 200 {}\n1 STABLE 1\n");
 	ask(WIRE_QUERY_CHANNELS, "", "presence-", WIRE_INFO_USER_COUNT);
 	ask(WIRE_QUERY_CHANNELS, "", "private-", 0);
@@ -481,12 +575,12 @@ static void test_terminate(void **state)
 		    "\"hash\":{\"7\":null},\"count\":1}} cache=0 \n"
 		    "1 EVENT presence-x pusher_internal:member_added "
 		    "{\"user_id\":\"7\",\"user_info\":null} but\n"
-		    "chat online 7\nchat subscribed presence-x as 7\n"
+		    "chat online 7\n1 NOTE u 7\nchat subscribed presence-x as 7\n"
 		    "2 SUBSCRIBED presence-x {\"presence\":{\"ids\":[\"7\"],"
 		    "\"hash\":{\"7\":null},\"count\":1}} cache=0 \n"
 		    "2 EVENT presence-x pusher_internal:member_added "
-		    "{\"user_id\":\"7\",\"user_info\":null} but\n"
-		    "2 SIGNED_IN \n");
+		    "{\"user_id\":\"7\",\"user_info\":null} but\n2 NOTE u 7\n"
+		    "2 NOTE u 7\n2 SIGNED_IN \n");
 	SAY(1, terminate, TERMINATE, .req = 3, .app = 0, .user_id = SLICE_INIT("7"));
 	expect_lines("1 CLOSE 4009 You got disconnected by the app.\n1 REPLY 3 200 {}\n");
 	/* Without terminate_by_presence only who has signed in. */
@@ -546,6 +640,10 @@ int main(void)
 		CLOSED(test_a_missing_worker_is_not_waited_for_for_ever),
 		CLOSED(test_too_much_waiting_ends_the_wait),
 		CLOSED(test_a_worker_that_goes_while_others_are_awaited),
+		CLOSED(test_who_left_while_no_broker_was_there_is_missed),
+		CLOSED(test_who_is_back_is_not),
+		CLOSED(test_notes_come_back),
+		CLOSED(test_watchers_hear_nothing_of_a_restart),
 		WITH(test_a_lost_worker_takes_its_connections_along),
 		WITH(test_the_mirror_follows_a_connection),
 		WITH(test_a_connection_over_the_quota_is_closed),

@@ -43,6 +43,12 @@ static void on_left(void *ctx, uint32_t app, struct slice user_id, struct slice 
 	line("left", channel, user_id, 0);
 }
 
+static void on_settled(void *ctx, uint64_t conn, struct slice channel)
+{
+	(void)ctx;
+	line("settled", channel, SLICE(""), conn);
+}
+
 static void on_user(void *ctx, uint32_t app, struct slice user_id)
 {
 	(void)ctx;
@@ -113,6 +119,7 @@ static void no_worker_gone(void *ctx, uint32_t worker)
 static const struct registry_ops ops = {
 	.subscribed = on_subscribed,
 	.event = on_event,
+	.settled = on_settled,
 	.left = on_left,
 	.user_online = on_user,
 	.user_offline = on_offline,
@@ -190,7 +197,8 @@ static void test_join_and_leave(void **state)
 		    "\"name\":\"Z\"},\"9\":1},\"count\":2}} 4\n");
 	registry_close(reg, now, 3);
 	assert_told("left presence-r 9 0\n"
-		    "event pusher_internal:member_removed {\"user_id\":\"9\"} 0\n");
+		    "event pusher_internal:member_removed {\"user_id\":\"9\"} 0\n"
+		    "settled presence-r  3\n");
 	end();
 }
 

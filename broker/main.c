@@ -14,7 +14,6 @@
 #include "common/proc/rlimit.h"
 
 #define FILES_MAX 16
-#define PRESET_DIR "/usr/share/chat-server/sql/presets"
 
 struct role {
 	const char *files[FILES_MAX]; /* in the order of the command line */
@@ -88,52 +87,21 @@ static bool parse_options(struct role *role, int argc, char **argv, int *ret_sta
 
 /* ---- configuration ---- */
 
-/* The file of [chat] preset; false: its statements are those that the program ships. */
-static bool preset_path(const struct conf *conf, char *out, size_t size)
-{
-	const char *preset = conf->chat.preset;
-
-	if (preset[0] == '\0' || strcmp(preset, "chat") == 0)
-		return false;
-	if (strchr(preset, '/') != NULL)
-		(void)snprintf(out, size, "%s", preset); /* one cut short does not exist */
-	else
-		(void)snprintf(out, size, PRESET_DIR "/%s.conf", preset);
-	return true;
-}
-
-/* `first`: a file that all others override, or NULL. */
-static bool load_files(const struct role *role, const char *first, struct conf **ret_conf,
-		       struct conf_fault *err_fault)
-{
-	const char *files[FILES_MAX + 2];
-	size_t n = 0;
-	struct conf_source source = {.env = environ, .secrets = true, .more = files + 1};
-
-	if (first != NULL)
-		files[n++] = first;
-	for (size_t i = 0; i < role->file_count; i++)
-		files[n++] = role->files[i];
-	if (role->file_count == 0 && (first == NULL || access(CONF_FILE, F_OK) == 0))
-		files[n++] = CONF_FILE;
-	source.file = files[0];
-	source.optional = first == NULL && role->file_count == 0;
-	source.nmore = n - 1;
-	return conf_load(&source, ret_conf, err_fault);
-}
-
 static bool load(const struct role *role, struct conf **ret_conf, struct conf_fault *err_fault)
 {
-	char preset[4096];
+	bool named = role->file_count > 0;
+	struct conf_source source = {
+		.file = named ? role->files[0] : CONF_FILE,
+		.optional = !named,
+		.more = role->files + 1,
+		.nmore = named ? role->file_count - 1 : 0,
+		.env = environ,
+		.secrets = true,
+	};
 	struct conf *conf;
 
-	if (!load_files(role, NULL, &conf, err_fault))
+	if (!conf_load(&source, &conf, err_fault))
 		return false;
-	if (preset_path(conf, preset, sizeof(preset))) {
-		conf_free(conf);
-		if (!load_files(role, preset, &conf, err_fault))
-			return false;
-	}
 	if (!conf_check(conf, err_fault)) {
 		conf_free(conf);
 		return false;

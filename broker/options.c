@@ -84,14 +84,6 @@ static enum mirror_scope mirror_scope(const struct conf *conf)
 	return scopes[conf->database.mirror];
 }
 
-static bool is_rule(const struct conf *conf, const char *name)
-{
-	for (size_t i = 0; i < conf->nchannels; i++)
-		if (strcmp(conf->channels[i].rule, name) == 0)
-			return true;
-	return false;
-}
-
 void options_store(const struct conf *conf, const char *node, struct store_options *ret,
 		   struct store_sql **ret_sql)
 {
@@ -101,7 +93,7 @@ void options_store(const struct conf *conf, const char *node, struct store_optio
 	for (size_t i = 0; i < conf->nsqls; i++)
 		sql[i] = (struct store_sql){.name = conf->sqls[i].name,
 					    .query = conf->sqls[i].query,
-					    .rule = is_rule(conf, conf->sqls[i].name)};
+					    .rule = conf_sql_is_rule(conf, conf->sqls[i].name)};
 	*ret = (struct store_options){
 		.conninfo = conf->database.conninfo,
 		.password_file = conf->database.password_file,

@@ -79,6 +79,7 @@ CREATE TYPE chat.participant_row AS (
 	owner_id          text,
 	direct            boolean,
 	last_seq          bigint,
+	unread_count      bigint,
 	participant_count bigint
 );
 COMMENT ON TYPE chat.participant_row IS 'A participant with what the rules need to know of the chat.';
@@ -306,7 +307,7 @@ CREATE FUNCTION chat.move_cursors(p_chat bigint[], p_user text[], p_delivered bi
 	p_read bigint[])
 RETURNS TABLE (ord int, chat_id bigint, user_id text, member boolean, delivered_moved boolean,
 	read_moved boolean, delivered_seq bigint, delivered_at timestamptz, delivered_id bigint,
-	read_seq bigint, read_at timestamptz, read_id bigint, last_seq bigint)
+	read_seq bigint, read_at timestamptz, read_id bigint, last_seq bigint, unread_count bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -343,7 +344,8 @@ BEGIN
 		coalesce(g.new_d > g.old_d AND i.ord = g.first, false),
 		coalesce(g.new_r > g.old_r AND i.ord = g.first, false),
 		g.new_d, CASE WHEN g.new_d > g.old_d THEN v_now ELSE g.old_da END, md.message_id,
-		g.new_r, CASE WHEN g.new_r > g.old_r THEN v_now ELSE g.old_ra END, mr.message_id, g.last_seq
+		g.new_r, CASE WHEN g.new_r > g.old_r THEN v_now ELSE g.old_ra END, mr.message_id, g.last_seq,
+		g.last_seq - g.new_r
 	FROM inp i
 	LEFT JOIN goal g ON g.c = i.c AND g.u = i.u
 	LEFT JOIN chat.message md ON md.chat_id = g.c AND md.seq = g.new_d
@@ -564,7 +566,7 @@ BEGIN
 	RETURN QUERY
 	SELECT p.chat_id, p.user_id, u.name, p.join_no, p.joined_at, p.joined_seq, p.delivered_seq,
 		p.delivered_at, p.read_seq, p.read_at, coalesce(c.owner_id = p.user_id, false), c.owner_id,
-		c.direct_key IS NOT NULL, c.last_seq,
+		c.direct_key IS NOT NULL, c.last_seq, c.last_seq - p.read_seq,
 		(SELECT count(*) FROM chat.participant x WHERE x.chat_id = c.chat_id)
 	FROM chat.participant p
 	JOIN chat.chat c USING (chat_id)
@@ -580,7 +582,7 @@ BEGIN
 	RETURN QUERY
 	SELECT c.chat_id, p.user_id, u.name, p.join_no, p.joined_at, p.joined_seq, p.delivered_seq,
 		p.delivered_at, p.read_seq, p.read_at, coalesce(c.owner_id = p.user_id, false), c.owner_id,
-		c.direct_key IS NOT NULL, c.last_seq, n.n
+		c.direct_key IS NOT NULL, c.last_seq, c.last_seq - p.read_seq, n.n
 	FROM chat.chat c
 	CROSS JOIN LATERAL (SELECT count(*) AS n FROM chat.participant x WHERE x.chat_id = c.chat_id) n
 	CROSS JOIN LATERAL (

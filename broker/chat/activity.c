@@ -107,23 +107,29 @@ static void tell(struct chat *c, uint64_t chat, struct slice user_id, struct sli
 }
 
 /*
- * Unread is what it was when that message was the newest; an edited one is that only while no other
- * has come.
+ * Unread when the message was the newest. Where the cursor and the newest message have others of
+ * the chat in between only, places say it; a mapped schema counts in ids of messages, where it is
+ * what it is now.
  */
+static uint64_t unread_at(const struct chat_participant_row *row, uint64_t seq)
+{
+	if (row->last_seq <= seq || row->last_seq != row->read_seq + row->unread)
+		return row->unread;
+	return seq > row->read_seq ? seq - row->read_seq : 0;
+}
+
+/* An edited message tells its line only while no other has come. */
 static void tell_participants(const struct inbox *in, const struct line *l,
 			      const struct chat_participant_row *rows, size_t n)
 {
 	struct chat *c = in->c;
 
 	for (size_t i = 0; i < n; i++) {
-		uint64_t last = l->is_new ? MIN(l->seq, rows[i].last_seq) : rows[i].last_seq;
-
 		if (!l->is_new && rows[i].last_seq > l->seq)
 			return;
 		if (!c->options.see_all && rows[i].joined_seq >= l->seq)
 			continue;
-		tell(c, in->chat, rows[i].user_id, json_of(l),
-		     last > rows[i].read_seq ? last - rows[i].read_seq : 0);
+		tell(c, in->chat, rows[i].user_id, json_of(l), unread_at(&rows[i], l->seq));
 	}
 }
 

@@ -90,7 +90,7 @@ struct chat_row {
 	struct chat_message_row last;
 };
 
-/* A participant and what the rules must know of the chat. unread = last_seq - read_seq */
+/* A participant and what the rules must know of the chat. */
 struct chat_participant_row {
 	uint64_t chat;
 	struct slice user_id;
@@ -104,6 +104,7 @@ struct chat_participant_row {
 	struct slice owner_id; /* of the chat */
 	bool direct;
 	uint64_t last_seq;
+	uint64_t unread; /* messages of others above read_seq */
 	uint64_t participant_count; /* of the whole chat, however many rows are given */
 };
 
@@ -134,6 +135,7 @@ struct chat_cursor_row {
 	wall_us_t read_at;
 	uint64_t read_id;
 	uint64_t last_seq;
+	uint64_t unread;
 };
 
 struct chat_receipt_row {

@@ -43,7 +43,6 @@ static void publish_moves(struct call *call, const struct chat_cursor_row *row)
 static void reply(struct call *call, const struct chat_cursor_row *row)
 {
 	bool read = call->q.route == WIRE_CHAT_READ;
-	uint64_t unread = row->last_seq > row->read_seq ? row->last_seq - row->read_seq : 0;
 	struct buf *out = &call->chat->body;
 
 	buf_clear(out);
@@ -56,7 +55,7 @@ static void reply(struct call *call, const struct chat_cursor_row *row)
 	(void)buf_add(out, read ? SLICE(",\"read_at\":") : SLICE(",\"delivered_at\":"));
 	encode_time(out, read ? row->read_at : row->delivered_at);
 	(void)buf_add(out, SLICE(",\"unread_count\":"));
-	(void)buf_u64(out, unread);
+	(void)buf_u64(out, row->unread);
 	(void)buf_addc(out, '}');
 	call_reply(call, 200);
 }

@@ -428,6 +428,7 @@ static void read_participants(struct read *x, const PGresult *result)
 		PG_FIELD("owner_id", PG_READ_TEXT, struct chat_participant_row, owner_id),
 		PG_FIELD("direct", PG_READ_BOOL, struct chat_participant_row, direct),
 		PG_FIELD("last_seq", PG_READ_U64, struct chat_participant_row, last_seq),
+		PG_FIELD("unread_count", PG_READ_U64, struct chat_participant_row, unread),
 		PG_FIELD("participant_count", PG_READ_U64, struct chat_participant_row,
 			 participant_count),
 	};

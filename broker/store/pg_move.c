@@ -120,6 +120,7 @@ static void answer_all(struct pg_chat *p, struct pg_items *sent, const PGresult 
 		PG_FIELD("read_at", PG_READ_TIME, struct moved, row.read_at),
 		PG_FIELD("read_id", PG_READ_U64, struct moved, row.read_id),
 		PG_FIELD("last_seq", PG_READ_U64, struct moved, row.last_seq),
+		PG_FIELD("unread_count", PG_READ_U64, struct moved, row.unread),
 	};
 	const struct chat_result fault = pg_refusal(CHAT_STORE_FAULT, "", "");
 	struct pg_item *item = TAILQ_FIRST(sent);

@@ -160,7 +160,8 @@ static uint32_t take_posts(struct pg_lane *l)
 	TAILQ_FOREACH (item, &(l)->posts_flight, entry) \
 		if (((m) = post_of(item)) != NULL)
 
-static void fill(struct pg_lane *l, uint32_t n)
+/* $1 of both statements. */
+static void fill_chats(struct pg_lane *l, uint32_t n)
 {
 	struct pg_params *p = &l->params;
 	struct pg_item *item;
@@ -171,6 +172,15 @@ static void fill(struct pg_lane *l, uint32_t n)
 	FOREACH_SENT(m, item, l)
 	pg_array_i64(p, (int64_t)m->chat);
 	pg_array_end(p);
+}
+
+static void fill(struct pg_lane *l, uint32_t n)
+{
+	struct pg_params *p = &l->params;
+	struct pg_item *item;
+	const struct post *m;
+
+	fill_chats(l, n);
 	pg_array_begin(p, PG_TEXT, n);
 	FOREACH_SENT(m, item, l)
 	pg_array_text(p, sender(m));
@@ -309,13 +319,12 @@ static void on_posted(void *ctx, const struct pg_error *error, PGresult *const *
 	struct pg_lane *l = ctx;
 	struct pg_items sent = TAILQ_HEAD_INITIALIZER(sent);
 
-	(void)n;
 	TAILQ_CONCAT(&sent, &l->posts_flight, entry);
 	l->posting = false;
 	if (error == NULL) {
 		l->chat->batches++;
 		l->post_limit = MIN(l->post_limit * 2, PG_POST_ROWS);
-		answer_all(l->chat, &sent, results[0]);
+		answer_all(l->chat, &sent, results[n - 1]);
 	} else if (error->class == PG_LOST) {
 		take_back_lost(l, &sent);
 	} else {
@@ -340,6 +349,10 @@ void pg_posts_go(struct pg_lane *l)
 	if (n == 0)
 		return;
 	l->posting = true;
+	if (pg_stmt_used(&l->chat->stmts->v[PG_LOCK_CHATS])) {
+		fill_chats(l, n);
+		pg_conn_query(l->conn, PG_LOCK_CHATS, &l->params);
+	}
 	fill(l, n);
 	pg_conn_query(l->conn, PG_POST_MESSAGES, &l->params);
 	pg_conn_sync(l->conn, on_posted, l);

@@ -38,10 +38,21 @@ static bool is_time(Oid type)
 	return type == PG_TIMESTAMPTZ || type == PG_TIMESTAMP;
 }
 
-bool pg_type_readable(Oid type)
+bool pg_type_fits(enum pg_read read, Oid type)
 {
-	return is_number(type) || is_text(type) || is_time(type) || type == PG_BOOL ||
-	       type == PG_JSONB || type == PG_UUID || type == PG_TEXT_ARRAY;
+	switch (read) {
+	case PG_READ_U64:
+	case PG_READ_I64:
+		return is_number(type);
+	case PG_READ_BOOL:
+		return type == PG_BOOL;
+	case PG_READ_TIME:
+		return is_time(type);
+	case PG_READ_TEXT:
+		break;
+	}
+	return is_text(type) || is_number(type) || type == PG_JSONB || type == PG_UUID ||
+	       type == PG_TEXT_ARRAY;
 }
 
 static int64_t big_endian(const char *p, int n)

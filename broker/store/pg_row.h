@@ -74,6 +74,7 @@ int pg_column(const PGresult *result, struct slice name);
 MUST_CHECK bool pg_single_bool(const PGresult *result, const char *column, bool *ret_value);
 MUST_CHECK bool pg_single_i64(const PGresult *result, const char *column, int64_t *ret_value);
 
-bool pg_type_readable(Oid type);
+/* Whether a column of that type can be read so. */
+bool pg_type_fits(enum pg_read read, Oid type);
 
 #endif

@@ -1,8 +1,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/store/pg_check.h"
 #include "broker/store/pg_conn_internal.h"
-#include "broker/store/pg_row.h"
 #include "common/base/mem.h"
 
 static int count_texts(const struct pg_conn *c)
@@ -16,7 +16,7 @@ static int count_texts(const struct pg_conn *c)
 
 static bool is_ours(const struct pg_conn *c, const struct pg_stmt *s)
 {
-	return (s->roles & 1U << c->options.role) != 0;
+	return pg_stmt_used(s) && (s->roles & 1U << c->options.role) != 0;
 }
 
 void pg_setup_send(struct pg_conn *c)
@@ -70,53 +70,25 @@ void pg_setup_name_fault(const struct pg_conn *c, struct pg_error *e)
 	memcpy(e->text, text, sizeof(text));
 }
 
-static void set_fault(struct pg_error *e, const struct pg_stmt *s, struct slice column,
-		      const char *what)
-{
-	char text[PG_ERROR_TEXT];
-
-	(void)snprintf(text, sizeof(text), "statement %s: column %.*s %s", s->name,
-		       SLICE_ARG(column), what);
-	pg_error_set(e, "42703", text); /* undefined_column */
-}
-
-/* Every name of the list must be there, with a type that pg_row.h reads. */
-static bool check_columns(const struct pg_stmt *s, const PGresult *described,
-			  struct pg_error *err_fault)
-{
-	struct slice rest = slice_str(s->columns);
-
-	while (rest.n > 0) {
-		struct slice name = rest;
-		int column;
-
-		if (!slice_cut(rest, ' ', &name, &rest))
-			rest = SLICE_NONE;
-		column = pg_column(described, name);
-		if (column < 0) {
-			set_fault(err_fault, s, name, "is missing");
-			return false;
-		}
-		if (!pg_type_readable(PQftype(described, column))) {
-			set_fault(err_fault, s, name, "has a type that cannot be read: cast it");
-			return false;
-		}
-	}
-	return true;
-}
-
 bool pg_setup_check(const struct pg_conn *c, PGresult *const *results, int n,
 		    struct pg_error *err_fault)
 {
 	int at = count_texts(c);
+	char fault[PG_CHECK_TEXT];
 
 	for (size_t i = 0; i < c->options.stmts->n && at + 1 < n; i++) {
 		const struct pg_stmt *s = &c->options.stmts->v[i];
 
 		if (!is_ours(c, s))
 			continue;
-		if (s->columns != NULL && !check_columns(s, results[at + 1], err_fault))
+		if (!pg_check(s, results[at + 1], fault)) {
+			char text[PG_ERROR_TEXT];
+
+			(void)snprintf(text, sizeof(text), "statement %.40s: %.190s", s->name,
+				       fault);
+			pg_error_set(err_fault, "42703", text); /* undefined_column */
 			return false;
+		}
 		at += 2;
 	}
 	return true;

@@ -78,6 +78,11 @@ enum pg_stmt_id pg_stmts_rule(const struct pg_stmts *s, struct slice name)
 	return PG_NO_STMT;
 }
 
+bool pg_stmt_used(const struct pg_stmt *s)
+{
+	return s->text[0] != '\0';
+}
+
 int pg_stmt_params(const struct pg_stmt *s)
 {
 	int n = 0;

@@ -6,7 +6,10 @@
  *
  * Those marked as configurable may be replaced by [sql "NAME"] query = ... : the new text gets the
  * same parameters, with the types shown here, and must give the same columns, of types that
- * pg_row.h reads (cast what is something else). Both are checked when it is prepared.
+ * pg_row.h reads (cast what is something else). pg_check.h looks whether it does, when a connection
+ * prepares it and in `chatctl check`.
+ *
+ * A statement whose text is empty is not used.
  */
 #ifndef BROKER_STORE_PG_STMT_H
 #define BROKER_STORE_PG_STMT_H
@@ -53,6 +56,7 @@ enum pg_stmt_id {
 	PG_EPOCH_USERS_DELETE,
 	/* messages 0 and 1 */
 	PG_POST_MESSAGES,
+	PG_LOCK_CHATS, /* before it, in its transaction */
 	PG_MOVE_CURSORS,
 	PG_ASYNC_COMMIT,
 	PG_CREATE_CHAT,
@@ -120,5 +124,6 @@ MUST_CHECK bool pg_stmts_add_rule(struct pg_stmts *s, const char *name, const ch
 enum pg_stmt_id pg_stmts_rule(const struct pg_stmts *s, struct slice name);
 
 int pg_stmt_params(const struct pg_stmt *s);
+bool pg_stmt_used(const struct pg_stmt *s);
 
 #endif

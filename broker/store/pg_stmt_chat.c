@@ -15,8 +15,7 @@
 	"deleted_at"
 #define PARTICIPANT_COLUMNS \
 	"chat_id user_id user_name joined_seq delivered_seq delivered_at read_seq read_at " \
-	"is_owner " \
-	"owner_id direct last_seq participant_count"
+	"is_owner owner_id direct last_seq unread_count participant_count"
 #define USER_COLUMNS "user_id user_name user_info last_seen policy hidden_since"
 
 const struct pg_stmt pg_stmts_writes[PG_FIND_TOKEN] = {
@@ -30,14 +29,23 @@ const struct pg_stmt pg_stmts_writes[PG_FIND_TOKEN] = {
 			.roles = MESSAGES,
 			.configurable = true,
 		},
+	[PG_LOCK_CHATS] =
+		{
+			/* post_messages() locks them itself */
+			.name = "lock_chats",
+			.text = "",
+			.types = {PG_INT8_ARRAY},
+			.roles = MESSAGES,
+			.configurable = true,
+		},
 	[PG_MOVE_CURSORS] =
 		{
 			.name = "move_cursors",
 			.text = "SELECT * FROM chat.move_cursors($1, $2, $3, $4)",
 			.types = {PG_INT8_ARRAY, PG_TEXT_ARRAY, PG_INT8_ARRAY, PG_INT8_ARRAY},
 			.columns = "ord chat_id user_id member delivered_moved read_moved "
-				   "delivered_seq "
-				   "delivered_at delivered_id read_seq read_at read_id last_seq",
+				   "delivered_seq delivered_at delivered_id read_seq read_at "
+				   "read_id last_seq unread_count",
 			.roles = MESSAGES,
 			.configurable = true,
 		},

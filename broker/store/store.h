@@ -45,7 +45,7 @@ struct chat_store;
 #define STORE_FAULT 512
 
 /* Oldest and newest version of the schema that this broker runs on. */
-#define STORE_SCHEMA_MIN 6
+#define STORE_SCHEMA_MIN 7
 #define STORE_SCHEMA_MAX 999
 
 enum store_state {

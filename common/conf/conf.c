@@ -243,3 +243,18 @@ const char *conf_sql(const struct conf *c, const char *name)
 	}
 	return NULL;
 }
+
+bool conf_sql_is_rule(const struct conf *c, const char *name)
+{
+	static const char *const words[] = {"owner", "participant", "authenticated", "deny"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (strcmp(name, words[i]) == 0)
+			return false;
+	}
+	for (size_t i = 0; i < c->nchannels; i++) {
+		if (strcmp(c->channels[i].rule, name) == 0)
+			return true;
+	}
+	return false;
+}

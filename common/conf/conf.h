@@ -164,6 +164,12 @@ const char *conf_app_id(const struct conf_app *app);
 const char *conf_sql(const struct conf *c, const char *name);
 
 /*
+ * Whether a [sql] section of that name is the rule of some channel. The rules that need no
+ * statement (owner, participant, authenticated, deny) are none.
+ */
+bool conf_sql_is_rule(const struct conf *c, const char *name);
+
+/*
  * Parts of an address HOST:PORT, [V6]:PORT, :PORT or unix:/PATH. For a unix socket *ret_host is the
  * path and *ret_port 0. False for anything else.
  */

@@ -193,8 +193,26 @@ static bool load_app_secrets(struct conf *c, struct conf_fault *err_fault)
 	return true;
 }
 
-static bool load_all(const struct conf_source *s, struct conf *c, struct conf_fault *err_fault)
+/* The file of [chat] preset; false: its statements are those of the program. */
+static bool preset_path(const struct conf *c, char *out, size_t cap)
 {
+	const char *preset = c->chat.preset;
+
+	if (preset[0] == '\0' || strcmp(preset, "chat") == 0)
+		return false;
+	if (strchr(preset, '/') != NULL)
+		(void)snprintf(out, cap, "%s", preset); /* one cut short does not exist */
+	else
+		(void)snprintf(out, cap, CONF_PRESET_DIR "/%s.conf", preset);
+	return true;
+}
+
+/* `preset`: a file that all others override, or NULL. */
+static bool load_all(const struct conf_source *s, const char *preset, struct conf *c,
+		     struct conf_fault *err_fault)
+{
+	if (preset != NULL && !load_file(c, preset, false, err_fault))
+		return false;
 	if (!load_file(c, s->file, s->optional, err_fault) || !load_includes(c, 0, err_fault))
 		return false;
 	for (size_t i = 0; i < s->nmore; i++) {
@@ -215,8 +233,16 @@ bool conf_load(const struct conf_source *source, struct conf **ret_conf,
 	       struct conf_fault *err_fault)
 {
 	struct conf *c = conf_new();
+	char preset[4096];
+	bool ok = load_all(source, NULL, c, err_fault);
 
-	if (!load_all(source, c, err_fault)) {
+	/* which file comes first is known after the last one */
+	if (ok && preset_path(c, preset, sizeof(preset))) {
+		conf_free(c);
+		c = conf_new();
+		ok = load_all(source, preset, c, err_fault);
+	}
+	if (!ok) {
 		conf_free(c);
 		return false;
 	}

@@ -12,6 +12,7 @@
 #include "common/conf/conf.h"
 
 #define CONF_FILE "/etc/chat/chat.conf"
+#define CONF_PRESET_DIR "/usr/share/chat-server/sql/presets"
 
 struct conf_source {
 	const char *file;	 /* must exist, unless it is CONF_FILE and `optional` is set */
@@ -23,8 +24,9 @@ struct conf_source {
 };
 
 /*
- * The whole way: defaults, file, *.conf of included directories in order of name, extra files,
- * environment, secret files. Not conf_check(): the caller may still have options to apply.
+ * The whole way: defaults, the file of [chat] preset, file, *.conf of included directories in order
+ * of name, extra files, environment, secret files. Not conf_check(): the caller may still have
+ * options to apply. The preset `chat` has no file: its statements are those of the program.
  * The result belongs to the caller. False: *err_fault says which file and why.
  */
 MUST_CHECK bool conf_load(const struct conf_source *source, struct conf **ret_conf,

@@ -107,7 +107,7 @@ client_events = members
 }
 
 /**
- * Makes the database, applies sql/, calls prepare(sql) and starts the daemons. Where `conf` sets
+ * Makes the database, applies sql/, calls prepare(sql, url) and starts the daemons. Where `conf` sets
  * something that the template sets too, `conf` counts.
  */
 export async function openHouse({ conf = '', prepare = () => {}, start = true } = {}) {
@@ -160,7 +160,7 @@ export async function openHouse({ conf = '', prepare = () => {}, start = true } 
 	sql(`CREATE DATABASE ${name}`);
 	const migrated = chatctl('migrate', '--sql-dir', path.join(root, 'sql'), '--conninfo', place.url);
 	if (migrated.status !== 0) throw new Error(migrated.err);
-	await prepare(house.sql);
+	await prepare(house.sql, place.url);
 	if (start) await house.start();
 	return house;
 }

@@ -17,6 +17,7 @@ static const struct option options[] = {
 	{"json", no_argument, NULL, 'j'},
 	{"limit", required_argument, NULL, 'l'},
 	{"name", required_argument, NULL, 'n'},
+	{"offline", no_argument, NULL, 'O'},
 	{"owner", required_argument, NULL, 'o'},
 	{"socket", required_argument, NULL, 's'},
 	{"sql-dir", required_argument, NULL, 'D'},
@@ -85,6 +86,8 @@ static bool set(struct args *args, int letter, const char *value)
 		return set_limit(args, value);
 	else if (letter == 'j')
 		args->json = true;
+	else if (letter == 'O')
+		args->offline = true;
 	else if (letter == 'S')
 		args->status = true;
 	else if (letter == 't')

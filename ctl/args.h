@@ -31,6 +31,7 @@ struct args {
 	uint32_t limit;
 	bool direct;
 	bool json;
+	bool offline;
 	bool status;
 	char *const *operands;
 	size_t noperands;

@@ -35,7 +35,8 @@ static const struct command commands[] = {
 	 "remove what dead brokers left and what is too old"},
 	{"status", NULL, "cjs", 0, command_status, "[--socket PATH] [--json]",
 	 "ask the running broker how it is"},
-	{"check", NULL, "c", 0, command_check, "", "check the configuration"},
+	{"check", NULL, "cdO", 0, command_check, "[--offline]",
+	 "check the configuration, and its statements in the database"},
 };
 
 static void usage(FILE *to)

@@ -258,7 +258,10 @@ class Outside(unittest.TestCase):
         with tempfile.NamedTemporaryFile("w", suffix=".conf") as f:
             f.write("[app \"a\"]\nkey = k\nsecret = s\n")
             f.flush()
-            self.assertEqual(self.run_it("check", "--config", f.name), (0, "the configuration is right: 1 application\n"))
+            right = "the configuration is right: 1 application\n"
+            self.assertEqual(self.run_it("check", "--offline", "--config", f.name), (0, right))
+            self.assertEqual(self.run_it("check", "--config", f.name, env={"CHAT_DATABASE_CONNINFO": ""}), (0, right))
+            self.assertEqual(self.run_it("check", "--config", f.name, "--conninfo", "host=/nonexistent")[0], 69)
             status, text = self.run_it("check", "--config", f.name, env={"CHAT_WORKER_WORKERS": "999"})
             self.assertEqual(status, 78)
             self.assertIn("workers", text)

@@ -4,7 +4,7 @@ import { after, test } from 'node:test';
 
 import Pusher from 'pusher-js';
 
-import { disabled, main, rotating, small, strict, timed } from './lib/apps.mjs';
+import { disabled, main, modest, rotating, small, strict, timed } from './lib/apps.mjs';
 import { pusherOptions } from './lib/clients.mjs';
 import { env } from './lib/house.mjs';
 import { api, Client, closeAll, error, frame, name, spread, succeeded, tcp, trigger } from './lib/protocol.mjs';
@@ -244,6 +244,27 @@ test('protocol 5 is told of its end by a frame, too; 4 is asked by a control pin
 	const c = await Client.open(timed, { query: 'protocol=5' });
 	await c.expect(error(4009, 'Connection not authorized within timeout'));
 	await c.expectClosed(4009);
+});
+
+test('limits of an application of its own', async () => {
+	const [a, b] = await spread(modest);
+	const channel = name('private-');
+	for (const c of [a, b]) await c.subscribe(channel);
+	a.say('client-x', 'x'.repeat(50), channel);
+	await b.expect(frame('client-x', channel, 'x'.repeat(50)));
+	a.say('client-x', 'x'.repeat(51), channel);
+	await a.expect(error(4301, 'The event data should be less than 10 KB.'));
+	a.say('client-x', 'third', channel);
+	await a.expect(error(4301, 'The rate limit for sending client events exceeded the quota.'));
+	a.say('pusher:subscribe', { channel: 'x'.repeat(61) });
+	assert.equal((await a.next()).frame.event, 'pusher:subscription_error');
+	await a.expect(error(null, 'Channel name is too long'));
+	const publish = (data) => api(modest, 'POST', '/events', { name: 'e', channels: [channel], data });
+	assert.equal((await publish('x'.repeat(100))).status, 200);
+	const r = await publish('x'.repeat(101));
+	assert.equal(r.status, 413);
+	assert.equal(r.text, 'The data content of this event exceeds the allowed maximum (100 bytes).');
+	await b.expect(frame('e', channel, 'x'.repeat(100)));
 });
 
 test('nothing leaks from one application to another', async () => {

@@ -21,5 +21,8 @@ export const disabled = { id: 'disabled', key: 'disabled-key', secret: 'disabled
 /** Three connections at most. */
 export const small = { id: 'small', key: 'small-key', secret: 'small-secret' };
 
+/** Lower limits than the others have. */
+export const modest = { id: 'modest', key: 'modest-key', secret: 'modest-secret' };
+
 /** A connection has a second to authorise. */
 export const timed = { id: 'timed', key: 'timed-key', secret: 'timed-secret' };

@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/buf.h"
@@ -29,6 +31,7 @@ struct roster {
 	struct entry *entries;
 	size_t count;
 	size_t cap;
+	uint64_t place; /* 0 = not known */
 	uint32_t next;
 	bool found;
 };
@@ -70,41 +73,71 @@ static bool take_number(struct slice *line, uint64_t most, uint64_t *ret)
 	return true;
 }
 
-static bool read_worker(struct roster *r, struct slice line)
+/* The namespace of process numbers that we see; 0 = it cannot be told. */
+static uint64_t place_of_us(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) == 0 ? (uint64_t)st.st_ino : 0;
+}
+
+static bool is_dead(uint32_t pid)
+{
+	return pid > 1 && pid <= INT_MAX && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+static bool read_worker(struct roster *r, struct slice line, bool same_place)
 {
 	struct roster_worker w;
 	unsigned char life[sizeof(w.life)];
 	struct slice word;
 	uint64_t slot;
 	uint64_t number;
+	uint64_t pid;
 
 	if (!slice_cut(line, ' ', &word, &line) || !hex_decode(word, life, sizeof(life)) ||
 	    !take_number(&line, UINT32_MAX, &slot) ||
 	    !take_number(&line, UINT64_MAX, &w.generation) ||
-	    !take_number(&line, ROSTER_NUMBERS - 1, &number) || r->count == WORKERS_MAX)
+	    !take_number(&line, ROSTER_NUMBERS - 1, &number) ||
+	    !take_number(&line, UINT32_MAX, &pid) || line.n > 0 || r->count == WORKERS_MAX)
 		return false;
 	w.life = 0;
 	for (size_t i = 0; i < sizeof(life); i++)
 		w.life = w.life << 8 | life[i];
 	w.slot = (uint32_t)slot;
 	w.number = (uint32_t)number;
-	append(r, &w, true);
-	return line.n == 0;
+	w.pid = (uint32_t)pid;
+	if (same_place && is_dead(w.pid))
+		log_notice("roster.dead", "number=%u slot=%u pid=%u", w.number, w.slot, w.pid);
+	else
+		append(r, &w, true);
+	return true;
+}
+
+/* "NAME 123" */
+static bool take_line(struct slice *text, struct slice name, uint64_t most, uint64_t *ret)
+{
+	struct slice line;
+
+	if (!slice_cut(*text, '\n', &line, text) || !slice_starts(line, name))
+		return false;
+	line = slice_skip(line, name.n);
+	return take_number(&line, most, ret) && line.n == 0;
 }
 
 static bool read_lines(struct roster *r, struct slice text)
 {
 	struct slice line;
+	uint64_t place = 0;
 	uint64_t next = 0;
 
-	if (!slice_cut(text, '\n', &line, &text) || !slice_eq(line, SLICE("chat-roster 1")) ||
-	    !slice_cut(text, '\n', &line, &text) || !slice_starts(line, SLICE("next ")))
-		return false;
-	line = slice_skip(line, 5);
-	if (!take_number(&line, ROSTER_NUMBERS - 1, &next) || next == 0)
+	if (!slice_cut(text, '\n', &line, &text) || !slice_eq(line, SLICE("chat-roster 2")) ||
+	    !take_line(&text, SLICE("place "), UINT64_MAX, &place) ||
+	    !take_line(&text, SLICE("next "), ROSTER_NUMBERS - 1, &next) || next == 0)
 		return false;
 	while (slice_cut(text, '\n', &line, &text)) {
-		if (!slice_starts(line, SLICE("worker ")) || !read_worker(r, slice_skip(line, 7)))
+		if (!slice_starts(line, SLICE("worker ")) ||
+		    !read_worker(r, slice_skip(line, 7), place != 0 && place == r->place))
 			return false;
 	}
 	r->next = (uint32_t)next;
@@ -183,13 +216,15 @@ static void save(const struct roster *r)
 	if (r->path == NULL)
 		return;
 	buf_init(&text, FILE_MAX);
-	(void)buf_printf(&text, "chat-roster 1\nnext %" PRIu32 "\n", r->next); /* checked below */
+	(void)buf_printf(&text, "chat-roster 2\nplace %" PRIu64 "\nnext %" PRIu32 "\n", r->place,
+			 r->next); /* checked below */
 	for (size_t i = 0; i < r->count; i++) {
 		const struct roster_worker *w = &r->entries[i].worker;
 
 		(void)buf_printf(&text,
-				 "worker %016" PRIx64 " %" PRIu32 " %" PRIu64 " %" PRIu32 "\n",
-				 w->life, w->slot, w->generation, w->number);
+				 "worker %016" PRIx64 " %" PRIu32 " %" PRIu64 " %" PRIu32
+				 " %" PRIu32 "\n",
+				 w->life, w->slot, w->generation, w->number, w->pid);
 	}
 	err = buf_ok(&text) ? write_file(r->path_new, buf_slice(&text)) : -EFBIG;
 	if (err == 0 && rename(r->path_new, r->path) != 0)
@@ -228,6 +263,7 @@ struct roster *roster_new(const char *dir)
 	struct roster *r = NEW(struct roster);
 
 	r->next = first_number();
+	r->place = place_of_us();
 	if (dir != NULL && dir[0] != '\0') {
 		r->path = path_of(dir, "");
 		r->path_new = path_of(dir, ".new");

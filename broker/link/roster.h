@@ -2,9 +2,14 @@
  * The workers that a broker knows, in a file that outlives it: after a restart the next one knows
  * for whom to wait, and never gives a worker number away twice. Lines:
  *
- *	chat-roster 1
+ *	chat-roster 2
+ *	place 4026531836
  *	next 1234
- *	worker 00c0ffee00c0ffee 0 1790000000000000 1232		(life, slot, generation, number)
+ *	worker 00c0ffee00c0ffee 0 1790000000000000 1232 4711	(life, slot, generation, number,
+ *process)
+ *
+ * The place is the namespace of the processes' numbers: in the same one, a worker whose process is
+ * gone is not waited for.
  *
  * Written anew with each change, under another name first. A file that cannot be read counts as
  * none; one that cannot be written is logged, and the broker goes on.
@@ -31,6 +36,7 @@ struct roster_worker {
 	uint64_t generation;
 	uint32_t slot;
 	uint32_t number;
+	uint32_t pid; /* 0 = not known, or of another host */
 };
 
 /* Reads the file; dir NULL or "" keeps it in memory only. */
@@ -38,7 +44,7 @@ MALLOC_LIKE struct roster *roster_new(const char *dir);
 /* Leaves the file as it is. NULL is allowed. */
 void roster_free(struct roster *r);
 
-/* Workers of the broker before us that have neither been added nor removed since. */
+/* Workers of the broker before us that may live, and have neither been added nor removed since. */
 size_t roster_awaited(const struct roster *r);
 /* There was a file. */
 bool roster_found(const struct roster *r);

@@ -113,7 +113,11 @@ static void on_probe(evutil_socket_t fd, short what, void *arg)
 static void welcome_new(struct server *server, struct slice peer, const struct flow_hello *hello)
 {
 	struct roster_worker w = {
-		.life = hello->life, .generation = hello->generation, .slot = hello->slot};
+		.life = hello->life,
+		.generation = hello->generation,
+		.slot = hello->slot,
+		.pid = zsock_peer_pid(server->z),
+	};
 	struct lane *lane;
 
 	if (server->count >= LANES_MAX) {

@@ -31,6 +31,7 @@ struct zsock {
 	struct event safety_ev;
 	const struct zsock_ops *ops;
 	void *ctx;
+	zmq_msg_t *handling; /* during on_message() */
 	uint64_t missed;
 	bool router;
 	bool pumping;
@@ -108,15 +109,32 @@ static bool receive_one(struct zsock *z)
 			/* Frames of one message come together. */
 			whole = zmq_msg_more(&peer) && receive(z->socket, &m);
 		}
+		z->handling = &m;
 		if (whole && !zmq_msg_more(&m) && name.n <= ZSOCK_PEER)
 			z->ops->on_message(z->ctx, name, message_slice(&m));
 		else if (whole)
 			skip_rest(z->socket, &m);
+		z->handling = NULL;
 		whole = true;
 	}
 	message_done(&m);
 	message_done(&peer);
 	return whole;
+}
+
+/* ZeroMQ notes ":uid:gid:pid" of who has connected to a unix socket, and the address of others. */
+uint32_t zsock_peer_pid(const struct zsock *z)
+{
+	const char *text = z->handling != NULL ? zmq_msg_gets(z->handling, "Peer-Address") : NULL;
+	struct slice rest = slice_str(text);
+	unsigned long long pid;
+	struct slice word;
+
+	if (rest.n == 0 || rest.p[0] != ':')
+		return 0;
+	while (slice_cut(rest, ':', &word, &rest))
+		;
+	return slice_to_u64(rest, &pid) && pid <= UINT32_MAX ? (uint32_t)pid : 0;
 }
 
 /* Looks once more, in this turn but after all that is ready now. */

@@ -64,6 +64,12 @@ MUST_CHECK int zsock_connect(struct zsock *z, const char *endpoint);
  */
 MUST_CHECK int zsock_send(struct zsock *z, struct slice peer, struct slice head, struct slice body);
 
+/*
+ * During on_message(): the process at the other end, as this one sees it; 0 = it is on another host
+ * (tcp), or cannot be seen from here.
+ */
+uint32_t zsock_peer_pid(const struct zsock *z);
+
 /* How often the safety timer found messages: stays 0 as long as the pattern holds. */
 uint64_t zsock_missed(const struct zsock *z);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -117,7 +118,8 @@ static void test_numbers_begin_again_after_the_last(void **state)
 	struct roster *r;
 
 	(void)state;
-	write_text("chat-roster 1\nnext 33554431\nworker 000000000000000a 0 5 1\n");
+	write_text("chat-roster 2\nplace 0\nnext 33554431\n"
+		   "worker 000000000000000a 0 5 1 999999999\n");
 	r = roster_new(dir);
 	assert_int_equal(roster_awaited(r), 1);
 	assert_int_equal(roster_number(r, 1, 0), 33554431);
@@ -125,20 +127,26 @@ static void test_numbers_begin_again_after_the_last(void **state)
 	roster_free(r);
 }
 
+#define HEAD "chat-roster 2\nplace 1\n"
+
 static void test_files_that_are_none(void **state)
 {
 	static const char *const texts[] = {
 		"",
+		"chat-roster 1\nnext 5\n",
+		"chat-roster 3\nplace 1\nnext 5\n",
+		"chat-roster 2\n",
 		"chat-roster 2\nnext 5\n",
-		"chat-roster 1\n",
-		"chat-roster 1\nnext 0\n",
-		"chat-roster 1\nnext 33554432\n",
-		"chat-roster 1\nnext 5",
-		"chat-roster 1\nnext 5\nworker\n",
-		"chat-roster 1\nnext 5\nworker 000000000000000a 0 5 x\n",
-		"chat-roster 1\nnext 5\nworker 000000000000000a 0 5 1 1\n",
-		"chat-roster 1\nnext 5\nworker 000000000000000 0 5 1\n",
-		"chat-roster 1\nnext 5\nworker 000000000000000a 0 5 1\nx",
+		"chat-roster 2\nplace x\nnext 5\n",
+		HEAD "next 0\n",
+		HEAD "next 33554432\n",
+		HEAD "next 5",
+		HEAD "next 5\nworker\n",
+		HEAD "next 5\nworker 000000000000000a 0 5 x 1\n",
+		HEAD "next 5\nworker 000000000000000a 0 5 1\n",
+		HEAD "next 5\nworker 000000000000000a 0 5 1 1 1\n",
+		HEAD "next 5\nworker 000000000000000 0 5 1 1\n",
+		HEAD "next 5\nworker 000000000000000a 0 5 1 1\nx",
 	};
 
 	(void)state;
@@ -152,6 +160,54 @@ static void test_files_that_are_none(void **state)
 		assert_int_equal(warnings, i + 1);
 		roster_free(r);
 	}
+}
+
+/* A process that has come and gone. */
+static uint32_t dead_pid(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	return (uint32_t)pid;
+}
+
+static void test_the_dead_are_not_awaited(void **state)
+{
+	struct roster_worker w[] = {
+		{.life = 1, .number = 1, .pid = dead_pid()},
+		{.life = 2, .number = 2, .pid = (uint32_t)getpid()},
+		{.life = 3, .number = 3, .pid = 0},
+	};
+	struct roster *r = roster_new(dir);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(w) / sizeof(w[0]); i++)
+		roster_add(r, &w[i]);
+	roster_free(r);
+	r = roster_new(dir);
+	assert_int_equal(roster_awaited(r), 2);
+	roster_remove(r, 2);
+	roster_remove(r, 3);
+	assert_int_equal(roster_awaited(r), 0);
+	roster_free(r);
+}
+
+/* The numbers of another namespace say nothing here. */
+static void test_the_dead_of_another_place_are(void **state)
+{
+	char text[128];
+	struct roster *r;
+
+	(void)state;
+	(void)snprintf(text, sizeof(text), HEAD "next 5\nworker 000000000000000a 0 5 1 %u\n",
+		       dead_pid());
+	write_text(text);
+	r = roster_new(dir);
+	assert_int_equal(roster_awaited(r), 1);
+	roster_free(r);
 }
 
 static void test_a_directory_that_cannot_be_written(void **state)
@@ -180,6 +236,8 @@ int main(void)
 		TEST(test_numbers_are_never_given_twice),
 		TEST(test_numbers_begin_again_after_the_last),
 		TEST(test_files_that_are_none),
+		TEST(test_the_dead_are_not_awaited),
+		TEST(test_the_dead_of_another_place_are),
 		TEST(test_a_directory_that_cannot_be_written),
 	};
 

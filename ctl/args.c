@@ -8,22 +8,17 @@
 
 /* The letters are the names by which commands list their options; none is typed by people. */
 static const struct option options[] = {
-	{"config", required_argument, NULL, 'c'},
-	{"conninfo", required_argument, NULL, 'd'},
-	{"direct", no_argument, NULL, 't'},
-	{"expires", required_argument, NULL, 'e'},
-	{"id", required_argument, NULL, 'i'},
-	{"info", required_argument, NULL, 'I'},
-	{"json", no_argument, NULL, 'j'},
-	{"limit", required_argument, NULL, 'l'},
-	{"name", required_argument, NULL, 'n'},
-	{"offline", no_argument, NULL, 'O'},
-	{"owner", required_argument, NULL, 'o'},
-	{"socket", required_argument, NULL, 's'},
-	{"sql-dir", required_argument, NULL, 'D'},
-	{"status", no_argument, NULL, 'S'},
-	{"user", required_argument, NULL, 'u'},
-	{NULL, 0, NULL, 0},
+	{"config", required_argument, NULL, 'c'},  {"conninfo", required_argument, NULL, 'd'},
+	{"debug", no_argument, NULL, 'g'},	   {"direct", no_argument, NULL, 't'},
+	{"dry-run", no_argument, NULL, 'N'},	   {"expires", required_argument, NULL, 'e'},
+	{"host", required_argument, NULL, 'H'},	   {"id", required_argument, NULL, 'i'},
+	{"info", required_argument, NULL, 'I'},	   {"json", no_argument, NULL, 'j'},
+	{"limit", required_argument, NULL, 'l'},   {"name", required_argument, NULL, 'n'},
+	{"offline", no_argument, NULL, 'O'},	   {"output", required_argument, NULL, 'W'},
+	{"owner", required_argument, NULL, 'o'},   {"port", required_argument, NULL, 'p'},
+	{"socket", required_argument, NULL, 's'},  {"sql-dir", required_argument, NULL, 'D'},
+	{"status", no_argument, NULL, 'S'},	   {"user", required_argument, NULL, 'u'},
+	{"workers", required_argument, NULL, 'w'}, {NULL, 0, NULL, 0},
 };
 
 static bool push(const char **list, size_t *n, size_t most, const char *value, const char *what)
@@ -55,6 +50,8 @@ static const char **text_of(struct args *args, int letter)
 		return &args->conninfo;
 	case 'e':
 		return &args->expires;
+	case 'H':
+		return &args->host;
 	case 'i':
 		return &args->id;
 	case 'I':
@@ -63,10 +60,16 @@ static const char **text_of(struct args *args, int letter)
 		return &args->name;
 	case 'o':
 		return &args->owner;
+	case 'p':
+		return &args->port;
 	case 's':
 		return &args->socket;
+	case 'W':
+		return &args->output;
 	case 'D':
 		return &args->sql_dir;
+	case 'w':
+		return &args->workers;
 	default:
 		return NULL;
 	}
@@ -84,10 +87,14 @@ static bool set(struct args *args, int letter, const char *value)
 		return push(args->users, &args->nusers, ARGS_USERS_MAX, value, "user");
 	else if (letter == 'l')
 		return set_limit(args, value);
+	else if (letter == 'g')
+		args->debug = true;
 	else if (letter == 'j')
 		args->json = true;
 	else if (letter == 'O')
 		args->offline = true;
+	else if (letter == 'N')
+		args->dry_run = true;
 	else if (letter == 'S')
 		args->status = true;
 	else if (letter == 't')

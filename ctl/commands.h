@@ -27,6 +27,11 @@ MUST_CHECK int command_chat_create(const struct args *args);
 MUST_CHECK int command_chat_list(const struct args *args);
 MUST_CHECK int command_cleanup(const struct args *args);
 MUST_CHECK int command_status(const struct args *args);
+MUST_CHECK int command_setup(const struct args *args);
+MUST_CHECK int command_serve(const struct args *args);
+MUST_CHECK int command_dump_config(const struct args *args);
+MUST_CHECK int command_export_env(const struct args *args);
+MUST_CHECK int command_import_env(const struct args *args);
 MUST_CHECK int command_check(const struct args *args);
 
 #endif

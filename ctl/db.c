@@ -39,11 +39,17 @@ static void on_notice(void *ctx, const PGresult *r)
 }
 
 /* What stands later overrides: the conninfo may name a time limit of its own. */
-static int connect_to(const char *conninfo, const char *password, PGconn **ret_db)
+static int connect_to(const char *conninfo, const char *password, const char *database,
+		      PGconn **ret_db)
 {
-	const char *keys[] = {"connect_timeout",	   "dbname",   "client_encoding",
-			      "fallback_application_name", "password", NULL};
-	const char *values[] = {"10", conninfo, "UTF8", "chatctl", password, NULL};
+	const char *keys[] = {"connect_timeout",
+			      "dbname",
+			      "client_encoding",
+			      "fallback_application_name",
+			      "password",
+			      "dbname",
+			      NULL};
+	const char *values[] = {"10", conninfo, "UTF8", "chatctl", password, database, NULL};
 	PGconn *db = PQconnectdbParams(keys, values, 1);
 	PGresult *r = NULL;
 
@@ -82,7 +88,7 @@ static int connect_configured(const struct conf_database *conf, PGconn **ret_db)
 			return CTL_CONFIG;
 		}
 	}
-	status = connect_to(conf->conninfo, password, ret_db);
+	status = connect_to(conf->conninfo, password, NULL, ret_db);
 	crypto_free_str(password);
 	return status;
 }
@@ -93,13 +99,18 @@ int db_open(const struct args *args, PGconn **ret_db)
 	int status;
 
 	if (args->conninfo != NULL)
-		return connect_to(args->conninfo, NULL, ret_db);
+		return connect_to(args->conninfo, NULL, NULL, ret_db);
 	status = db_config(args, false, &conf);
 	if (status != CTL_OK)
 		return status;
 	status = connect_configured(&conf->database, ret_db);
 	conf_free(conf);
 	return status;
+}
+
+int db_open_at(const char *conninfo, const char *database, PGconn **ret_db)
+{
+	return connect_to(conninfo, NULL, database, ret_db);
 }
 
 PGresult *db_query(PGconn *db, const char *sql, int nparams, const char *const *params)

@@ -27,6 +27,12 @@ MUST_CHECK int db_config(const struct args *args, bool secrets, struct conf **re
 MUST_CHECK int db_open(const struct args *args, PGconn **ret_db);
 
 /*
+ * A connection for who sets up the database: `conninfo` with `database` in place of what it names.
+ * CTL_OK or CTL_UNAVAILABLE.
+ */
+MUST_CHECK int db_open_at(const char *conninfo, const char *database, PGconn **ret_db);
+
+/*
  * One statement with text parameters (NULL = null). NULL when it failed; else the result, to be
  * cleared by the caller.
  */

@@ -15,6 +15,8 @@ struct command {
 };
 
 static const struct command commands[] = {
+	{"setup", NULL, "cdDN", 0, command_setup, "[--dry-run] [--sql-dir DIR]",
+	 "make role, database, schema and an application, or print the SQL of it"},
 	{"migrate", NULL, "cdDjS", 0, command_migrate, "[--sql-dir DIR] [--status [--json]]",
 	 "bring the database to the newest version, or show where it stands"},
 	{"user", "add", "cdiIn", 0, command_user_add, "--id ID --name NAME [--info JSON]",
@@ -35,6 +37,15 @@ static const struct command commands[] = {
 	 "remove what dead brokers left and what is too old"},
 	{"status", NULL, "cjs", 0, command_status, "[--socket PATH] [--json]",
 	 "ask the running broker how it is"},
+	{"serve", NULL, "cgHpw", 0, command_serve,
+	 "[--host ADDRESS] [--port PORT] [--workers N] [--debug]",
+	 "run the broker and its workers in the foreground"},
+	{"dump-config", NULL, "c", 0, command_dump_config, "",
+	 "print the whole configuration, secrets hidden"},
+	{"export-env", NULL, "cj", 1, command_export_env, "[APP] [--json]",
+	 "print the environment that a Laravel application needs"},
+	{"import-env", NULL, "W", 1, command_import_env, "FILE [--output CONF]",
+	 "make sections of chat.conf from the .env of a Laravel application"},
 	{"check", NULL, "cdO", 0, command_check, "[--offline]",
 	 "check the configuration, and its statements in the database"},
 };

@@ -6,6 +6,8 @@
  * inside a statement: a statement that waits holds a snapshot, and CREATE INDEX CONCURRENTLY of the
  * other run would wait for its end.
  */
+#include "ctl/migrate.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -340,6 +342,51 @@ static int show(const struct run *run, const PGresult *rows, bool json)
 
 	if (status == CTL_OK && (size_t)PQntuples(rows) < run->files->n)
 		status = CTL_REFUSED;
+	return status;
+}
+
+/* ---- for chatctl setup ---- */
+
+static void print_file(const struct migration *m)
+{
+	(void)printf("\n-- %s\n%s%.*s", m->file, m->transaction ? "BEGIN;\n" : "", (int)m->size,
+		     m->text);
+	(void)printf("\nSET ROLE chat_owner;\n"
+		     "INSERT INTO chat.schema_version (version, name, sha256) VALUES (%u, '%s', "
+		     "'%s');\nRESET ROLE;\n%s",
+		     m->version, m->name, m->sha256, m->transaction ? "COMMIT;\n" : "");
+}
+
+static void print_missing(const struct migrations *files, const PGresult *rows)
+{
+	for (size_t i = 0; i < files->n; i++) {
+		if (rows == NULL || find_row(rows, files->v[i].version) < 0)
+			print_file(&files->v[i]);
+	}
+}
+
+int migrate_database(PGconn *db, const char *sql_dir, bool print)
+{
+	struct migrations_fault fault;
+	struct migrations *files = migrations_read(sql_dir != NULL ? sql_dir : SQL_DIR, &fault);
+	struct run run = {.db = db, .files = files};
+	PGresult *rows = NULL;
+	int status = CTL_OK;
+
+	if (files == NULL) {
+		(void)fprintf(stderr, "chatctl: %s\n", fault.text);
+		return CTL_CONFIG;
+	}
+	if (db != NULL)
+		status = read_applied(db, &rows);
+	if (status == CTL_OK && rows != NULL)
+		status = judge(&run, rows);
+	if (status == CTL_OK && print)
+		print_missing(files, rows);
+	else if (status == CTL_OK)
+		status = apply_missing(&run, rows);
+	PQclear(rows);
+	migrations_free(files);
 	return status;
 }
 

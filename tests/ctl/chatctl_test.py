@@ -232,6 +232,70 @@ class People(Base):
         self.assertEqual({row["removed"] for row in self.listed("cleanup")}, {0})
 
 
+class Setup(Base):
+    """Role, database, schema and an application, in databases of their own."""
+
+    def setUp(self):
+        super().setUp()
+        os.mkdir(f"{self.folder}/conf.d")
+        self.name = f"set{Base.databases}"
+        self.put("chat.conf", f"include = {self.folder}/conf.d\n[database]\nconninfo = "
+                 f"host={self.cluster.folder} dbname={self.name} user=login{Base.databases}\n"
+                 "[chat]\npublic_url = https://chat.example.org/live\n")
+
+    def run_setup(self, *words, user="postgres"):
+        return self.chatctl("setup", "--config", f"{self.folder}/chat.conf", "--sql-dir", SQL_DIR,
+                            *words, conninfo=f"host={self.cluster.folder} user={user}")
+
+    def configured(self, *words, status=0):
+        done = subprocess.run([CHATCTL, *words, "--config", f"{self.folder}/chat.conf"], text=True,
+                              capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def test_makes_all_once(self):
+        self.assertIn("database made", self.run_setup())
+        self.configured("migrate", "--status", "--sql-dir", SQL_DIR)
+        with open(f"{self.folder}/conf.d/app.conf", encoding="utf-8") as f:
+            app = f.read()
+        again = self.run_setup()
+        self.assertIn("nothing to do", again)
+        self.assertNotIn("made", again)
+        with open(f"{self.folder}/conf.d/app.conf", encoding="utf-8") as f:
+            self.assertEqual(f.read(), app)
+        self.assertEqual(os.stat(f"{self.folder}/conf.d/app.conf").st_mode & 0o777, 0o640)
+
+    def test_prints_what_psql_can_run(self):
+        script = self.run_setup("--dry-run")
+        self.assertEqual(os.listdir(f"{self.folder}/conf.d"), [])
+        self.assertEqual(self.cluster.psql("postgres", "SELECT count(*) FROM pg_database "
+                                           f"WHERE datname = '{self.name}'"), "0")
+        subprocess.run([f"{PROGRAMS}/psql", "-Xq", "-d",
+                        f"host={self.cluster.folder} user=postgres dbname=postgres"], check=True,
+                       input=script, text=True, stdout=subprocess.DEVNULL)
+        self.configured("migrate", "--status", "--sql-dir", SQL_DIR)
+        self.assertNotIn("CREATE", self.run_setup("--dry-run"))
+
+    def test_needs_no_superuser(self):
+        self.cluster.psql("postgres", "CREATE ROLE dba LOGIN CREATEDB CREATEROLE")
+        if self.cluster.psql("postgres", "SELECT count(*) FROM pg_roles "
+                             "WHERE rolname = 'chat_owner'") == "1":
+            self.cluster.psql("postgres", "GRANT chat_owner TO dba WITH ADMIN OPTION")
+        self.assertIn("all is set up", self.run_setup(user="dba"))
+
+    def test_shows_how_to_connect(self):
+        self.run_setup()
+        env = dict(line.split("=", 1) for line in self.configured("export-env").splitlines())
+        self.assertEqual((env["REVERB_HOST"], env["REVERB_PORT"], env["REVERB_SCHEME"]),
+                         ("chat.example.org", "443", "https"))
+        self.assertEqual(env["VITE_REVERB_APP_KEY"], env["REVERB_APP_KEY"])
+        self.assertEqual(json.loads(self.configured("export-env", "chat", "--json")), env)
+        self.assertIn("no application", self.configured("export-env", "other", status=1))
+        dump = self.configured("dump-config")
+        self.assertIn("public_url = https://chat.example.org/live", dump)
+        self.assertNotIn(env["REVERB_APP_SECRET"], dump)
+
+
 class Outside(unittest.TestCase):
     """What needs no database."""
 

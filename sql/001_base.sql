@@ -51,11 +51,23 @@ COMMENT ON COLUMN chat.broker.stopped_at IS 'Set at an orderly stop; a successor
 COMMENT ON COLUMN chat.broker.mirror_flushed_at IS 'When everything the broker knew was last in the mirror tables, as told by its last heartbeat.';
 COMMENT ON COLUMN chat.broker.mirror_pending IS 'Rows of the mirror that were not yet written at the last heartbeat.';
 
-CREATE VIEW chat.live_broker AS
+CREATE VIEW chat.fresh_broker AS
 	SELECT epoch, node, host, pid, version, started_at, heartbeat_at
 	FROM chat.broker
 	WHERE stopped_at IS NULL AND heartbeat_at > now() - interval '45 seconds';
-COMMENT ON VIEW chat.live_broker IS 'Brokers that are alive now. Every view of the mirror joins it, so what a dead broker left vanishes from all of them at once.';
+COMMENT ON VIEW chat.fresh_broker IS 'Brokers that may be alive: they did not stop, and were heard of. Nothing that they wrote is cleaned away.';
+
+-- The guard lock goes with the connection of a broker, and so within no time when its process dies.
+-- A standby knows nothing of it; there the heartbeat alone must do.
+CREATE VIEW chat.live_broker AS
+	SELECT b.epoch, b.node, b.host, b.pid, b.version, b.started_at, b.heartbeat_at
+	FROM chat.fresh_broker b
+	WHERE pg_is_in_recovery() OR EXISTS (
+		SELECT FROM pg_locks l
+		WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid = 1667785076
+			AND l.objid = (hashtext(b.node)::bigint & 4294967295)::oid
+			AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()));
+COMMENT ON VIEW chat.live_broker IS 'Brokers that are alive now: heard of, and connected with their guard lock. Every view of the mirror joins it, so what a dead broker left vanishes from all of them at once.';
 
 CREATE FUNCTION chat.broker_start(p_node text, p_host text, p_pid int, p_version text)
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -91,7 +91,7 @@ CREATE VIEW chat.stale_rows AS
 		UNION ALL SELECT epoch, 'user_presence', count(*) FROM chat.user_presence GROUP BY 1
 		UNION ALL SELECT epoch, 'mirror_mark', count(*) FROM chat.mirror_mark GROUP BY 1
 	) t
-	WHERE NOT EXISTS (SELECT FROM chat.live_broker b WHERE b.epoch = t.epoch);
+	WHERE NOT EXISTS (SELECT FROM chat.fresh_broker b WHERE b.epoch = t.epoch);
 COMMENT ON VIEW chat.stale_rows IS 'What dead brokers left in the mirror tables, by table: the next cleanup removes it.';
 
 CREATE VIEW chat.mirror_lag AS

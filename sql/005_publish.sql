@@ -122,14 +122,14 @@ BEGIN
 	CASE
 	WHEN p_kind IN ('connection', 'channel_member', 'mirror_mark') THEN
 		EXECUTE format('DELETE FROM chat.%1$I WHERE ctid = ANY (ARRAY(SELECT x.ctid FROM chat.%1$I x
-			WHERE NOT EXISTS (SELECT FROM chat.live_broker b WHERE b.epoch = x.epoch) LIMIT $1))',
+			WHERE NOT EXISTS (SELECT FROM chat.fresh_broker b WHERE b.epoch = x.epoch) LIMIT $1))',
 			p_kind) USING p_chunk;
 	WHEN p_kind = 'user_presence' THEN
 		-- users whose broker died were last seen at its last heartbeat
 		WITH gone AS (
 			DELETE FROM chat.user_presence WHERE ctid = ANY (ARRAY(
 				SELECT x.ctid FROM chat.user_presence x
-				WHERE NOT EXISTS (SELECT FROM chat.live_broker b WHERE b.epoch = x.epoch)
+				WHERE NOT EXISTS (SELECT FROM chat.fresh_broker b WHERE b.epoch = x.epoch)
 				LIMIT p_chunk))
 			RETURNING epoch, app_id, user_id
 		), seen AS (

@@ -14,7 +14,8 @@ REVOKE ALL ON ALL ROUTINES IN SCHEMA chat FROM PUBLIC;
 GRANT USAGE ON SCHEMA chat TO chat_broker, chat_app, chat_readonly;
 
 -- chat_broker
-GRANT SELECT ON chat.schema_version, chat.broker, chat.live_broker, chat.who_is_online,
+GRANT SELECT ON chat.schema_version, chat.broker, chat.fresh_broker,
+	chat.live_broker, chat.who_is_online,
 	chat.who_is_where, chat.connections, chat.channel_occupancy, chat.last_seen, chat.stale_rows,
 	chat.mirror_lag TO chat_broker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON chat.connection, chat.channel_member, chat.user_presence,
@@ -60,7 +61,8 @@ GRANT EXECUTE ON FUNCTION chat.token_changed() TO chat_app; -- for triggers on a
 GRANT SELECT ON chat.who_is_online, chat.last_seen, chat.channel_occupancy, chat.unread TO chat_app;
 
 -- chat_readonly
-GRANT SELECT ON chat.schema_version, chat.broker, chat.live_broker, chat.mirror_mark,
+GRANT SELECT ON chat.schema_version, chat.broker, chat.fresh_broker,
+	chat.live_broker, chat.mirror_mark,
 	chat.connection, chat.channel_member, chat.user_presence, chat.user_last_seen, chat.connections,
 	chat.channel_occupancy, chat.stale_rows, chat.mirror_lag, chat.app_user, chat.user_setting,
 	chat.chat, chat.participant, chat.message_key, chat.unread, chat.who_is_online,

@@ -1,7 +1,9 @@
 -- Lives of brokers, and the views that show only what living ones report.
-SELECT plan(21);
+SELECT plan(25);
 
 CREATE TEMP TABLE life AS SELECT chat.broker_start('n', 'host', 1, 'v') AS epoch;
+SELECT is_empty($$SELECT * FROM chat.live_broker WHERE node = 'n'$$, 'without its guard lock a broker does not live');
+SELECT pg_advisory_lock(1667785076, hashtext('n')) \g /dev/null
 SELECT is((SELECT count(*) FROM chat.live_broker WHERE node = 'n'), 1::bigint, 'a broker lives');
 SELECT ok(chat.broker_heartbeat((SELECT epoch FROM life)), 'its heart beats');
 SELECT ok(chat.broker_heartbeat((SELECT epoch FROM life), '2026-01-01Z', 5), 'and tells of the mirror');
@@ -25,6 +27,12 @@ SELECT is((SELECT count(*) FROM chat.connections), 1::bigint, 'connections');
 SELECT results_eq('SELECT user_id COLLATE "default", is_online, last_seen IS NULL FROM chat.last_seen',
 	$$VALUES ('1', true, true)$$, 'last seen of one who is here');
 SELECT is_empty('SELECT * FROM chat.stale_rows', 'nothing is stale');
+
+SELECT pg_advisory_unlock(1667785076, hashtext('n')) \g /dev/null
+SELECT is_empty('SELECT * FROM chat.who_is_online', 'what it wrote is not shown when its connection has gone');
+SELECT is_empty('SELECT * FROM chat.stale_rows', 'but not yet taken for stale');
+SELECT is((chat.cleanup_step('user_presence')), 0::bigint, 'nor cleaned away');
+SELECT pg_advisory_lock(1667785076, hashtext('n')) \g /dev/null
 
 CREATE TEMP TABLE successor AS SELECT chat.broker_start('n', 'host', 2, 'v') AS epoch;
 SELECT cmp_ok((SELECT epoch FROM successor), '>', (SELECT epoch FROM life), 'a successor has a higher epoch');

@@ -14,6 +14,18 @@ static void progress(const char *step, double done, double of, double rate)
 		(void)fprintf(stderr, "%s: %.0f deliveries a second\n", step, rate);
 }
 
+static bool save(const struct options *o, const struct outcome *outcome)
+{
+	FILE *to = fopen(o->save, "w");
+
+	if (to == NULL) {
+		perror(o->save);
+		return false;
+	}
+	report_json(to, &o->plan, &o->servers, outcome);
+	return fclose(to) == 0;
+}
+
 int main(int argc, char **argv)
 {
 	static struct options o;
@@ -31,10 +43,10 @@ int main(int argc, char **argv)
 	}
 	run(&o.plan, &o.servers, o.quiet ? NULL : progress, &outcome);
 	if (o.json)
-		report_json(&o.plan, &o.servers, &outcome);
+		report_json(stdout, &o.plan, &o.servers, &outcome);
 	else
 		report_text(&o.plan, &o.servers, &outcome);
-	if (fflush(stdout) != 0)
+	if (fflush(stdout) != 0 || (o.save != NULL && !save(&o, &outcome)))
 		return BENCH_FAILED;
 	return report_is_good(&outcome) ? BENCH_OK : BENCH_FAILED;
 }

@@ -85,6 +85,7 @@ static const struct option longs[] = {
 	{"repeats", required_argument, NULL, 'n'},
 	{"patience", required_argument, NULL, 'W'},
 	{"json", no_argument, NULL, 'J'},
+	{"save", required_argument, NULL, 'v'},
 	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, '?'},
 	{"version", no_argument, NULL, 'V'},
@@ -121,7 +122,8 @@ void options_usage(void)
 		"how long\n"
 		"  -w, --warmup S  -d, --duration S  -n, --repeats N  --patience S\n"
 		"what is shown\n"
-		"      --json  -q, --quiet  --help  --version");
+		"      --json  --save FILE    JSON in place of the page; or beside it, in a file\n"
+		"  -q, --quiet  --help  --version");
 }
 
 static bool number(const char *name, const char *text, unsigned long long most, uint32_t *ret)
@@ -247,6 +249,9 @@ static bool take(struct options *o, struct wish *w, int c)
 		return number("--repeats", optarg, PLAN_ROUNDS, &o->plan.rounds);
 	case 'J':
 		o->json = true;
+		return true;
+	case 'v':
+		o->save = optarg;
 		return true;
 	case 'q':
 		o->quiet = true;

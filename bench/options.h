@@ -14,6 +14,7 @@ enum { BENCH_OK = 0, BENCH_FAILED = 1, BENCH_USAGE = 64, BENCH_UNAVAILABLE = 69 
 struct options {
 	struct plan plan;
 	struct servers servers;
+	const char *save; /* file for the JSON, beside the page; NULL = none */
 	bool json;
 	bool quiet;
 	bool help;

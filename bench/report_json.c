@@ -107,7 +107,8 @@ static void put_rounds(struct buf *b, const struct servers *s, const struct outc
 	put_summary(b, o, "deliveries_per_cpu_second", summary_delivered_per_cpu);
 }
 
-void report_json(const struct plan *plan, const struct servers *servers, const struct outcome *o)
+void report_json(FILE *to, const struct plan *plan, const struct servers *servers,
+		 const struct outcome *o)
 {
 	struct buf b;
 
@@ -134,6 +135,6 @@ void report_json(const struct plan *plan, const struct servers *servers, const s
 			 report_is_good(o) ? "true" : "false");
 	(void)buf_json_str(&b, slice_str(o->fault));
 	(void)buf_add(&b, SLICE("}\n"));
-	(void)fwrite(b.p, 1, b.n, stdout); /* main() asks whether it went well */
+	(void)fwrite(b.p, 1, b.n, to); /* who closes it asks whether it went well */
 	buf_done(&b);
 }

@@ -20,7 +20,7 @@ static int usage(void)
 {
 	(void)fputs("usage: floor send|writev|members|serve|relay [-c CONNECTIONS] [-j RECEIVERS]\n"
 		    "             [-s FRAME_BYTES] [-o BURST] [-r BURSTS_A_SECOND] [-d SECONDS]\n"
-		    "             [-w WORKERS] [-f READY_FILE]\n",
+		    "             [-m MEMBER_BYTES] [-w WORKERS] [-f READY_FILE]\n",
 		    stderr);
 	return 64;
 }
@@ -33,12 +33,13 @@ int main(int argc, char **argv)
 		.size = 280,
 		.burst = 32,
 		.seconds = 3,
+		.member = 48,
 		.workers = 2,
 		.ready = "/dev/stdout",
 	};
 	int c;
 
-	while ((c = getopt(argc, argv, "c:j:s:o:r:d:w:f:")) != -1) {
+	while ((c = getopt(argc, argv, "c:j:s:o:r:d:m:w:f:")) != -1) {
 		switch (c) {
 		case 'c':
 			o.connections = (uint32_t)strtoul(optarg, NULL, 10);
@@ -57,6 +58,9 @@ int main(int argc, char **argv)
 			break;
 		case 'd':
 			o.seconds = strtod(optarg, NULL);
+			break;
+		case 'm':
+			o.member = (uint32_t)strtoul(optarg, NULL, 10);
 			break;
 		case 'w':
 			o.workers = (uint32_t)strtoul(optarg, NULL, 10);

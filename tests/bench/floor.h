@@ -16,7 +16,8 @@ struct floor_options {
 	uint32_t burst;	    /* frames that wait for each connection */
 	double rate;	    /* bursts a second; 0 = the next when the last has arrived */
 	double seconds;
-	uint32_t workers;  /* of a relay */
+	uint32_t member;   /* bytes of one member in a snapshot */
+	uint32_t workers;  /* of a server */
 	const char *ready; /* file that is written once a server listens */
 };
 

@@ -291,7 +291,7 @@ static void tell_ready(const struct floor_options *o, uint16_t port, pid_t broke
 	(void)snprintf(path, sizeof(path), "%s.new", o->ready);
 	f = fopen(path, "w");
 	need(f != NULL, path);
-	(void)fprintf(f, "HOST=127.0.0.1\nPORT=%u\nAPP_ID=x\nAPP_KEY=x\nAPP_SECRET=x\n", port);
+	(void)fprintf(f, "HOST=127.0.0.1\nPORT=%u\nAPP_KEY=x\nAPP_SECRET=x\n", port);
 	if (broker != 0)
 		(void)fprintf(f, "BROKER_PID=%d\n", broker);
 	(void)fputs("WORKER_PIDS='", f);

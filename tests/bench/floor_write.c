@@ -271,15 +271,13 @@ int floor_writev(const struct floor_options *o)
 	return run_bursts(o, "writev", burst_writev);
 }
 
-#define MEMBER_BYTES 48U /* of a snapshot */
-
 int floor_members(const struct floor_options *o)
 {
 	struct writer w;
 	usec_t begun;
 	double cpu;
 
-	open_writer(&w, o, MAX(o->size, o->connections * MEMBER_BYTES));
+	open_writer(&w, o, MAX(o->size, o->connections * o->member));
 	begun = clock_mono();
 	cpu = cpu_now();
 	for (uint32_t first = 0; first < w.n; first += o->burst) {
@@ -288,7 +286,7 @@ int floor_members(const struct floor_options *o)
 		for (uint32_t i = 0; i < first; i++)
 			send_many(&w, w.sockets[i], behind - first, 0);
 		for (uint32_t i = first; i < behind; i++)
-			send_many(&w, w.sockets[i], behind - i - 1, (size_t)(i + 1) * MEMBER_BYTES);
+			send_many(&w, w.sockets[i], behind - i - 1, (size_t)(i + 1) * o->member);
 		await(&w);
 	}
 	cpu = cpu_now() - cpu;

@@ -12,7 +12,7 @@
  *
  * What the broker does not settle (the member has another connection) is forgotten after the graces
  * and some more, counted only while the broker is there. Bounded in bytes; then the oldest go
- *first.
+ * first.
  */
 #ifndef WORKER_DEPARTED_H
 #define WORKER_DEPARTED_H

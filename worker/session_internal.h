@@ -1,6 +1,5 @@
 /*
- * What the files of the session share. Nobody else but worker.c, inbox.c and resync.c includes
- *this.
+ * What the files of the session share. Else only worker.c, inbox.c and resync.c include this.
  *
  *	session.c         life: accept, states, deadlines, end
  *	session_http.c    requests and answers, the upgrade

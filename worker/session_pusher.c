@@ -17,7 +17,7 @@
  *
  *	DONE  has taken effect and was answered, or was sent to the broker (whose lane keeps order)
  *	WAIT  would have to be answered, or depends on what is not decided yet, while an answer is
- *out
+ * out
  *
  * and once one waits, all behind it wait. Only pings are answered at once.
  */

@@ -25,10 +25,8 @@
 #define CHAT_PAGE_BYTES (CHAT_BODY_MAX / 2)
 #define CHAT_PAGE_MAX 200
 #define CHAT_PAGE_DEFAULT 50
-/* Participants that a chat is shown with. */
-#define CHAT_SHOWN 50
-/* Users that users/online gives when no ids were named. */
-#define CHAT_CONTACTS_MAX 1000
+#define CHAT_SHOWN 50	       /* participants that a chat is shown with */
+#define CHAT_CONTACTS_MAX 1000 /* users that users/online gives when no ids were named */
 #define CHAT_RETRY (USEC_PER_SEC)
 #define CHAT_CHANNEL_TEXT (LIMIT_CHANNEL_NAME + 1)
 

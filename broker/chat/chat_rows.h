@@ -104,7 +104,7 @@ struct chat_participant_row {
 	struct slice owner_id; /* of the chat */
 	bool direct;
 	uint64_t last_seq;
-	uint64_t unread; /* messages of others above read_seq */
+	uint64_t unread;	    /* messages of others above read_seq */
 	uint64_t participant_count; /* of the whole chat, however many rows are given */
 };
 

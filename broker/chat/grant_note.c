@@ -1,7 +1,7 @@
 /*
  * What a worker keeps for us of a connection, so that what was allowed, and what was taken back,
  * outlives this broker (NOTE in wire.def). One note for each place that says anything, under "g"
- *and the channel, and one, under "t", for the token that identified the connection:
+ * and the channel, and one, under "t", for the token that identified the connection:
  *
  *	x			the token behind it was revoked
  *	r USER			the user may no longer

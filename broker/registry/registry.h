@@ -1,7 +1,7 @@
 /*
  * The truth about connections, channels, members and users, in memory. Pure: no socket, no clock,
- *no SQL; time is a parameter and everything that follows from a change leaves through the ops, in
- *the order in which the world must hear of it.
+ * no SQL; time is a parameter and everything that follows from a change leaves through the ops, in
+ * the order in which the world must hear of it.
  *
  *	reg = registry_new(&options, &ops, ctx);
  *	registry_open(reg, now, &conn);
@@ -16,7 +16,7 @@
  * identified connection is online, and stays so for offline_grace after the last one has gone.
  *
  * Ops are called from inside the calls below and must not call back into a function that changes
- *the registry. Slices given to them live during the call.
+ * the registry. Slices given to them live during the call.
  */
 #ifndef BROKER_REGISTRY_REGISTRY_H
 #define BROKER_REGISTRY_REGISTRY_H

@@ -1,7 +1,7 @@
 /*
  * The mirror: what the broker holds in memory, written to PostgreSQL for people to look at. Nobody
  * waits for it. Changes are gathered by row for `mirror_window`, the newest value of a row wins,
- *and each batch is one transaction of a few set-based statements.
+ * and each batch is one transaction of a few set-based statements.
  *
  * The caller says how things are, never how to write them: every function is idempotent, copies
  * what it is given, and may be called while the database is away. Rows are keyed

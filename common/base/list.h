@@ -30,9 +30,10 @@ void *list_any(const void *first);
 #define TAILQ_FIRST(head) ((__typeof__((head)->tqh_first))list_any((head)->tqh_first))
 #define TAILQ_EMPTY(head) (TAILQ_FIRST(head) == NULL)
 #define TAILQ_INIT(head) ((head)->tqh_first = NULL)
-#define TAILQ_INSERT_TAIL(head, elm, field) \
+#define TAILQ_INSERT_HEAD(head, elm, field) \
 	((elm)->field.tqe_next = (head)->tqh_first, (head)->tqh_first = (elm))
-#define TAILQ_INSERT_HEAD(head, elm, field) TAILQ_INSERT_TAIL(head, elm, field)
+#define TAILQ_INSERT_TAIL(head, elm, field) \
+	((elm)->field.tqe_next = NULL, (head)->tqh_first = (elm))
 #define TAILQ_REMOVE(head, elm, field) ((head)->tqh_first = list_any(TAILQ_NEXT(elm, field)))
 #define TAILQ_CONCAT(to, from, field) \
 	((to)->tqh_first = list_any((from)->tqh_first), (from)->tqh_first = NULL)

@@ -1,6 +1,6 @@
 /*
  * Configuration: the structs made from conf.def, the parser and the checks. Pure: text in, struct
- *or fault out; conf_file.h reads files and the environment.
+ * or fault out; conf_file.h reads files and the environment.
  *
  * A `struct conf` is whole at every moment: conf_new() fills in all defaults, conf_parse() changes
  * what the text names. It is never changed once it is in use: a reload makes a new one.

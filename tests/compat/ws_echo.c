@@ -237,7 +237,7 @@ static void serve(struct echo *echo, int listening)
 {
 	static const struct listener_ops ops = {.on_accept = on_accept};
 	struct stream_limits limits = {.high = 2 * echo->limits.max_message +
-					       STREAM_READ_BUFFER * 8};
+					       (size_t)STREAM_READ_BUFFER * 8};
 	struct listener *listener;
 	struct event *signals[2];
 

@@ -110,7 +110,7 @@ const char *cluster_conninfo(const struct cluster *c)
 	return c->conninfo;
 }
 
-static PGresult *run(struct cluster *c, const char *fmt, va_list args)
+PRINTF(2, 0) static PGresult *run(struct cluster *c, const char *fmt, va_list args)
 {
 	char text[4096];
 	char conninfo[160];

@@ -95,7 +95,7 @@ static void write_policy(const struct api_call *c, struct buf *out)
 	if (url.n > 0 && connection_place_read(url, SLICE_NONE, false, SLICE_NONE, &place)) {
 		char text[300];
 		int n = snprintf(text, sizeof(text), "%.*s:%u", SLICE_ARG(place.host),
-				 place.tls ? place.wss_port : place.ws_port);
+				 (unsigned)(place.tls ? place.wss_port : place.ws_port));
 
 		if (n > 0 && (size_t)n < sizeof(text))
 			allow_host(out, slice_of(text, (size_t)n));

@@ -41,6 +41,8 @@ static int set_options(int fd, int family)
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
 		return -errno;
+	/* Inherited by what is accepted. Not needed to work: an error only costs latency. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0)
 		return -errno;
 	return 0;
@@ -157,16 +159,11 @@ static void on_rested(evutil_socket_t fd, short what, void *arg)
 /* False when nothing more is to be accepted in this turn. */
 static bool accept_one(struct listener *l)
 {
-	static const int on = 1;
 	struct address peer = {.len = sizeof(peer.sa)};
 	int fd = accept4(l->fd, (struct sockaddr *)&peer.sa, &peer.len,
 			 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd >= 0) {
-		if (peer.sa.ss_family != AF_UNIX) {
-			/* Not needed to work: an error only costs latency. */
-			(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-		}
 		l->ops->on_accept(l->ctx, fd, &peer);
 		return true;
 	}

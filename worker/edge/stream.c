@@ -15,17 +15,15 @@
 
 static void on_ready(evutil_socket_t fd, short what, void *arg);
 
-void stream_watch(struct stream *s)
+static bool is_blocked(const struct stream *s)
 {
-	short want = 0;
+	return s->state == OPEN && (has(s, PAUSED) || has(s, CHOKED));
+}
+
+static void watch(struct stream *s, short want)
+{
 	short have = event_get_events(&s->ev) & (EV_READ | EV_WRITE);
 
-	if (s->state == OPEN && !has(s, PAUSED) && !has(s, CHOKED))
-		want = EV_READ;
-	if ((s->state == CLOSING || s->state == LINGERING) && !has(s, PEER_ENDED))
-		want = EV_READ;
-	if (s->state != DEAD && has(s, WANT_WRITE))
-		want |= EV_WRITE;
 	if (want == have)
 		return;
 	(void)event_del(&s->ev); /* cannot fail for an event that was assigned */
@@ -34,6 +32,25 @@ void stream_watch(struct stream *s)
 		die("event_assign() of a stream");
 	if (want != 0 && event_add(&s->ev, NULL) != 0)
 		stream_die(s, STREAM_END_ERROR, errno != 0 ? errno : EIO);
+}
+
+/*
+ * A pause is mostly over before the client says anything more: the socket is watched on, until it
+ * is readable in the middle of one; see on_ready().
+ */
+void stream_watch(struct stream *s)
+{
+	short want = 0;
+
+	if (is_blocked(s))
+		want = event_get_events(&s->ev) & EV_READ;
+	else if (s->state == OPEN)
+		want = EV_READ;
+	if ((s->state == CLOSING || s->state == LINGERING) && !has(s, PEER_ENDED))
+		want = EV_READ;
+	if (s->state != DEAD && has(s, WANT_WRITE))
+		want |= EV_WRITE;
+	watch(s, want);
 }
 
 /* ---- reading ---- */
@@ -182,7 +199,9 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	if (s->state != DEAD && (what & EV_WRITE))
 		stream_flush(s);
-	if (s->state != DEAD && (what & EV_READ) && !(s->state == OPEN && has(s, PAUSED)))
+	if ((what & EV_READ) && is_blocked(s))
+		watch(s, event_get_events(&s->ev) & EV_WRITE);
+	else if (s->state != DEAD && (what & EV_READ))
 		stream_read(s);
 	stream_watch(s);
 }

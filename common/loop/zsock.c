@@ -154,8 +154,12 @@ static unsigned pump(struct zsock *z)
 	while (n < ZSOCK_BATCH && receive_one(z))
 		n++;
 	z->pumping = false;
-	/* Asking for the state swallows the signal as well, so the answer must not be wasted. */
-	if ((get_int(z->socket, ZMQ_EVENTS) & ZMQ_POLLIN) != 0)
+	/*
+	 * A receive that finds nothing has taken all signals before it looked, so whatever comes
+	 * from now on makes the descriptor readable again. Only where we stopped early is it not
+	 * known what lies there; asking would cost as much as looking.
+	 */
+	if (n == ZSOCK_BATCH)
 		kick(z);
 	return n;
 }
@@ -368,6 +372,12 @@ int zsock_connect(struct zsock *z, const char *endpoint)
 
 	kick(z);
 	return r;
+}
+
+void zsock_disconnect(struct zsock *z, const char *endpoint)
+{
+	(void)zmq_disconnect(z->socket, endpoint); /* fails where nothing was begun */
+	kick(z);
 }
 
 uint64_t zsock_missed(const struct zsock *z)

@@ -28,6 +28,7 @@ struct role {
 	bool debug;
 	bool check;
 	bool dump;
+	char **argv;
 	struct conf *conf; /* in force */
 };
 
@@ -252,6 +253,7 @@ static int serve(struct role *role)
 		.backlog = (int)conf->worker.backlog,
 		/* The last clients get the time to close, too. */
 		.drain = conf->worker.drain_timeout + conf->worker.close_timeout,
+		.argv = role->argv,
 		.run = run,
 		.reload = reload,
 		.ctx = role,
@@ -269,7 +271,10 @@ static int serve(struct role *role)
 		char text[ADDRESS_TEXT];
 
 		address_text(&addresses[bad], text);
-		log_err("worker.listen", "address=%s error=%s", text, strerror(-r));
+		log_err("worker.listen",
+			"address=%s error=\"%s\" do=\"stop what has it (ss -ltnp) or change [worker] "
+			"listen\"",
+			text, strerror(-r));
 		status = EX_UNAVAILABLE;
 	} else if (drop_rights(conf)) {
 		log_notice("worker.start", "version=%s workers=%u", CHAT_VERSION, so.workers);
@@ -281,7 +286,7 @@ static int serve(struct role *role)
 
 int main(int argc, char **argv)
 {
-	struct role role = {0};
+	struct role role = {.argv = argv};
 	struct conf_fault fault;
 	int status;
 

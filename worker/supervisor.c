@@ -39,67 +39,10 @@ struct supervisor *supervisor_new(const struct supervisor_options *options)
 			sv->slots[i].listeners[k] = -1;
 	}
 	LIST_INIT(&sv->children);
+	sv->kept_count = inherit_take(sv->kept);
+	supervisor_find_program(sv);
+	supervisor_adopt(sv);
 	return sv;
-}
-
-/* ---- listeners ---- */
-
-void supervisor_close_fd(int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd); /* nothing was written to it */
-	*fd = -1;
-}
-
-void supervisor_close_listeners(struct supervisor *sv, const struct slot *except)
-{
-	for (unsigned i = 0; i < sv->options.workers; i++) {
-		for (unsigned k = 0; &sv->slots[i] != except && k < sv->options.address_count; k++)
-			supervisor_close_fd(&sv->slots[i].listeners[k]);
-	}
-}
-
-/* One socket for each slot; the first one settles the port where the address leaves it open. */
-static int listen_on(struct supervisor *sv, unsigned k)
-{
-	struct address a = sv->options.addresses[k];
-	int first = -1;
-	int r = 0;
-
-	for (unsigned i = 0; r == 0 && i < sv->options.workers; i++) {
-		int *fd = &sv->slots[i].listeners[k];
-
-		if (i > 0 && a.sa.ss_family == AF_UNIX) {
-			*fd = fcntl(first, F_DUPFD_CLOEXEC, 0);
-			r = *fd < 0 ? -errno : 0;
-			continue;
-		}
-		r = listener_open(&a, sv->options.backlog, fd);
-		if (r == 0 && i == 0) {
-			first = *fd;
-			r = listener_address(first, &a);
-		}
-	}
-	return r;
-}
-
-int supervisor_listen(struct supervisor *sv, unsigned *err_address)
-{
-	for (unsigned k = 0; k < sv->options.address_count; k++) {
-		int r = listen_on(sv, k);
-
-		if (r < 0) {
-			*err_address = k;
-			supervisor_close_listeners(sv, NULL);
-			return r;
-		}
-	}
-	return 0;
-}
-
-int supervisor_address(const struct supervisor *sv, unsigned index, struct address *ret)
-{
-	return listener_address(sv->slots[0].listeners[index], ret);
 }
 
 /* ---- signals ---- */
@@ -120,6 +63,11 @@ static void reload(struct supervisor *sv)
 {
 	notify_reloading();
 	sv->announced = false;
+	if (supervisor_has_successor(sv)) {
+		if (sv->checking == 0)
+			supervisor_ask_successor(sv);
+		return;
+	}
 	if (sv->options.reload != NULL && !sv->options.reload(sv->options.ctx))
 		return;
 	log_notice("supervisor.reloading", "workers=%u", sv->options.workers);
@@ -169,7 +117,7 @@ static void take_signals(struct supervisor *sv)
 
 static void announce(struct supervisor *sv)
 {
-	if (sv->announced)
+	if (sv->announced || sv->checking != 0)
 		return;
 	for (unsigned i = 0; i < sv->options.workers; i++) {
 		const struct slot *slot = &sv->slots[i];
@@ -235,6 +183,7 @@ static void judge_all(struct supervisor *sv)
 
 	LIST_FOREACH (c, &sv->children, link)
 		supervisor_judge_child(sv, c, now);
+	supervisor_judge_successor(sv, now);
 	if (sv->stopping)
 		return;
 	for (unsigned i = 0; i < sv->options.workers; i++)
@@ -267,5 +216,6 @@ void supervisor_free(struct supervisor *sv)
 	for (unsigned i = 0; i < sv->options.workers; i++)
 		free(sv->slots[i].listeners);
 	free(sv->slots);
+	free(sv->program);
 	free(sv);
 }

@@ -13,10 +13,12 @@
  * group; for a unix address all slots share one socket. The supervisor keeps them all open, so the
  * accept queue of a dead child waits for its successor and no connection is refused. A slot that
  * keeps dying pauses 0, 0.1, 0.5, 2, then 5 s between two starts: its share of the new connections
- * waits that long at the most.
+ * waits that long at the most. A service manager is given copies of them all to store, and those
+ * that it hands back are used again: neither a crash nor a restart of the supervisor refuses any.
  *
  * Signals: SIGTERM, SIGINT: drain all children, then end; the second one: at once. SIGHUP: call
- * reload(). SIGCHLD: reap.
+ * reload(); where the program was replaced meanwhile, the new one is started in its place instead
+ * (supervisor_upgrade.c). SIGCHLD: reap.
  *
  * Children know that the supervisor is gone by the end of their control socket: they stop accepting
  * and drain (see control.h).
@@ -48,8 +50,9 @@ struct supervisor_options {
 	const struct address *addresses;
 	unsigned address_count;
 	unsigned workers;
-	int backlog;   /* 0 = SOMAXCONN */
-	usec_t drain;  /* how long a draining child may live; killed 2 s later. 0 = 30 s */
+	int backlog;	   /* 0 = SOMAXCONN */
+	char *const *argv; /* of main(), for an upgrade; NULL = none. Must outlive it */
+	usec_t drain;	   /* how long a draining child may live; killed 2 s later. 0 = 30 s */
 	usec_t silent; /* a child whose control socket is silent that long is killed. 0 = 10 s */
 
 	/*

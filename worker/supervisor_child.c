@@ -199,6 +199,9 @@ void supervisor_reap(struct supervisor *sv)
 		}
 		if (c != NULL)
 			child_ended(sv, c, status);
+		else if (pid == sv->checking)
+			supervisor_successor_answered(sv, WIFEXITED(status) &&
+								  WEXITSTATUS(status) == 0);
 	}
 }
 

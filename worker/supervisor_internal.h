@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "common/base/list.h"
+#include "common/proc/inherit.h"
 #include "worker/supervisor.h"
 
 enum child_state {
@@ -43,15 +44,38 @@ struct supervisor {
 	struct child_list children;
 	uint64_t generation;
 	int signals;
+	int kept[INHERIT_MAX]; /* listeners of a supervisor before us, not used yet */
+	size_t kept_count;
+	char *program;	    /* path of what runs; NULL = not known */
+	pid_t checking;	    /* a new program is asked whether it could; 0 = not */
+	usec_t check_until; /* USEC_NEVER: it took too long */
 	bool stopping;
 	bool announced; /* READY=1 was sent */
 };
+
+/* ---- supervisor_listen.c ---- */
 
 /* Closes what is open and forgets it. */
 void supervisor_close_fd(int *fd);
 
 /* All but those of one slot, which may be NULL. */
 void supervisor_close_listeners(struct supervisor *sv, const struct slot *except);
+
+/* ---- supervisor_upgrade.c ---- */
+
+/* Which program this is. */
+void supervisor_find_program(struct supervisor *sv);
+/* Another one stands in its place. */
+bool supervisor_has_successor(const struct supervisor *sv);
+/* Asks it whether it could take over; then exec follows. */
+void supervisor_ask_successor(struct supervisor *sv);
+void supervisor_successor_answered(struct supervisor *sv, bool good);
+/* Silence of one that was asked. */
+void supervisor_judge_successor(struct supervisor *sv, usec_t now);
+/* Takes over from a program before this one, if there was any. */
+void supervisor_adopt(struct supervisor *sv);
+
+/* ---- supervisor_child.c ---- */
 
 /* Asks a child to drain, or to end at once. */
 void supervisor_end_child(struct supervisor *sv, struct child *c, bool at_once);

@@ -11,7 +11,29 @@
 #include "common/base/macros.h"
 #include "common/base/slice.h"
 
-static void notify(const char *text)
+static void send_text(int fd, struct sockaddr_un *to, socklen_t to_n, const char *text, int passed)
+{
+	union {
+		struct cmsghdr head; /* for its alignment */
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
+	struct msghdr m = {.msg_name = to, .msg_namelen = to_n, .msg_iov = &iov, .msg_iovlen = 1};
+
+	if (passed >= 0) {
+		control.head.cmsg_level = SOL_SOCKET;
+		control.head.cmsg_type = SCM_RIGHTS;
+		control.head.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.head), &passed, sizeof(passed));
+		m.msg_control = control.bytes;
+		m.msg_controllen = sizeof(control.bytes);
+	}
+	/* Nobody listening is no reason to stop serving. */
+	(void)sendmsg(fd, &m, MSG_NOSIGNAL);
+}
+
+/* With a descriptor, or -1. */
+static void notify_with_fd(const char *text, int passed)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -28,10 +50,13 @@ static void notify(const char *text)
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
-	/* Nobody listening is no reason to stop serving. */
-	(void)sendto(fd, text, strlen(text), MSG_NOSIGNAL, (const struct sockaddr *)&to,
-		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+	send_text(fd, &to, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n), text, passed);
 	(void)close(fd);
+}
+
+static void notify(const char *text)
+{
+	notify_with_fd(text, -1);
 }
 
 /* `head` and the status in one datagram; a long status is cut. */
@@ -70,6 +95,22 @@ void notify_status(const char *status)
 	char text[512];
 
 	(void)snprintf(text, sizeof(text), "STATUS=%s", status);
+	notify(text);
+}
+
+void notify_store(const char *name, int fd)
+{
+	char text[256];
+
+	(void)snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s", name);
+	notify_with_fd(text, fd);
+}
+
+void notify_unstore(const char *name)
+{
+	char text[256];
+
+	(void)snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%s", name);
 	notify(text);
 }
 

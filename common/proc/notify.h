@@ -16,6 +16,12 @@ void notify_ready(const char *status);
 void notify_reloading(void);
 void notify_stopping(void);
 void notify_status(const char *status);
+/*
+ * Keeps a copy of a descriptor for us, to be handed to our successor (inherit.h); and forgets all
+ * that were kept under that name.
+ */
+void notify_store(const char *name, int fd);
+void notify_unstore(const char *name);
 /* Still alive; call at least twice in every notify_watchdog_interval(). */
 void notify_watchdog(void);
 /* Interval that systemd wants, 0 = none. */

@@ -73,6 +73,40 @@ static void sends_one_datagram_each(void **state)
 	assert_memory_equal(text, "RELOADING=1\nMONOTONIC_USEC=", 27);
 }
 
+static void passes_descriptors(void **state)
+{
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	char text[200];
+	struct iovec iov = {.iov_base = text, .iov_len = sizeof(text)};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control.bytes,
+			   .msg_controllen = sizeof(control.bytes)};
+	int pair[2];
+	int passed;
+	char byte;
+
+	(void)state;
+	assert_int_equal(pipe(pair), 0);
+	notify_store("listener", pair[1]);
+	ssize_t n = recvmsg(fd, &m, 0);
+
+	assert_int_equal(n, strlen("FDSTORE=1\nFDNAME=listener"));
+	assert_memory_equal(text, "FDSTORE=1\nFDNAME=listener", (size_t)n);
+	assert_int_equal(control.head.cmsg_type, SCM_RIGHTS);
+	memcpy(&passed, CMSG_DATA(&control.head), sizeof(passed));
+	assert_int_equal(write(passed, "x", 1), 1);
+	assert_int_equal(read(pair[0], &byte, 1), 1);
+	notify_unstore("listener");
+	assert_next("FDSTOREREMOVE=1\nFDNAME=listener");
+	(void)close(pair[0]); /* all of the test */
+	(void)close(pair[1]);
+	(void)close(passed);
+}
+
 static void without_a_socket_it_is_silent(void **state)
 {
 	char text[8];
@@ -103,6 +137,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(sends_one_datagram_each, setup, teardown),
+		cmocka_unit_test_setup_teardown(passes_descriptors, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_a_socket_it_is_silent, setup, teardown),
 		cmocka_unit_test_setup_teardown(reads_the_watchdog, setup, teardown),
 	};

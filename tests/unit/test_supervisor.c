@@ -52,6 +52,7 @@ struct script {
 	uint64_t accepts_after; /* later generations than this accept connections; 0 = none */
 	bool mute;		/* sends nothing */
 	bool stubborn;		/* does not end when told to drain */
+	bool inherits;		/* the supervisor is handed `handed` by whoever started it */
 	bool bad_reload;
 };
 
@@ -59,6 +60,7 @@ static struct script *script;
 static int steps[2];
 static struct address address;
 static pid_t supervisor;
+static int handed = -1;
 
 static void tell(enum what what, const struct worker_start *start)
 {
@@ -123,6 +125,17 @@ static bool on_reload(void *ctx)
 	return !script->bad_reload;
 }
 
+/* As a service manager does it. */
+static void hand_over(int fd)
+{
+	char pid[16];
+
+	(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	if (dup2(fd, 3) != 3 || setenv("LISTEN_PID", pid, 1) != 0 ||
+	    setenv("LISTEN_FDS", "1", 1) != 0)
+		_exit(92);
+}
+
 /* The supervisor's process. */
 static void supervise(unsigned workers, usec_t silent)
 {
@@ -141,6 +154,12 @@ static void supervise(unsigned workers, usec_t silent)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 ||
 	    !address_parse(SLICE("127.0.0.1:0"), &any))
 		_exit(90);
+	if (script->inherits) {
+		/* What stands at 3 moves. */
+		if (steps[1] == 3)
+			steps[1] = dup(3);
+		hand_over(handed);
+	}
 
 	struct supervisor *sv = supervisor_new(&options);
 
@@ -462,6 +481,37 @@ static void orphans_drain(void **state)
 	(void)close(fd); /* of the test */
 }
 
+/*
+ * One socket that somebody else has opened serves all slots, and who connected to it while there
+ * was no supervisor is accepted.
+ */
+static void a_listener_that_was_kept_is_used(void **state)
+{
+	struct address at;
+	int fd;
+
+	(void)state;
+	assert_true(address_parse(SLICE("127.0.0.1:0"), &at));
+	assert_int_equal(listener_open(&at, 16, &handed), 0);
+	assert_int_equal(listener_address(handed, &address), 0);
+	at = address;
+	fd = connect_client();
+	script->inherits = true;
+	script->accepts_after = 1;
+	start(2, 0);
+	assert_int_equal(address.len, at.len);
+	assert_memory_equal(&address.sa, &at.sa, at.len);
+	for (int n = 0; n < 3;) { /* two starts, one accepted */
+		struct step s = next();
+
+		assert_true(s.what == STARTED || s.what == ACCEPTED);
+		n++;
+	}
+	assert_int_equal(finish(DRAINED), 2);
+	(void)close(fd); /* both of the test */
+	(void)close(handed);
+}
+
 static void the_address_that_fails_is_named(void **state)
 {
 	struct address addresses[2];
@@ -495,6 +545,7 @@ int main(void)
 		TEST(a_silent_child_is_ended),
 		TEST(the_second_signal_ends_at_once),
 		TEST(orphans_drain),
+		TEST(a_listener_that_was_kept_is_used),
 		TEST(the_address_that_fails_is_named),
 	};
 

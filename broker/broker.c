@@ -16,6 +16,7 @@
 
 #define LOCK_NAME "broker.lock"
 #define ADMIN_NAME "admin.sock"
+#define STANDBY_NAME "standby.sock" /* in its place, while another broker of this host serves */
 
 /* How long the last writes may take after SIGTERM. */
 #define STOP_WITHIN (5 * USEC_PER_SEC)
@@ -29,7 +30,9 @@ static int take_node(struct broker *b)
 	int holder = 0;
 	int r = lockfile_take(path, &b->lock, &holder);
 
-	if (r == -EWOULDBLOCK)
+	if (r == -EWOULDBLOCK && b->conf->broker.standby)
+		log_info("broker.waits", "lock=%s pid=%d", path, holder);
+	else if (r == -EWOULDBLOCK)
 		log_err("broker.runs_already", "lock=%s pid=%d", path, holder);
 	else if (r < 0)
 		log_err("broker.lock", "lock=%s error=%s", path, strerror(-r));
@@ -48,6 +51,24 @@ static void end(struct broker *b, int status)
 	loop_stop(b->loop);
 }
 
+/*
+ * A standby serves once it has both the guard lock and, where the other one runs on this host, its
+ * lock file: that one may live on for a moment without the database.
+ */
+static void stand_in(struct broker *b)
+{
+	if (!b->waiting || b->stopping || store_state(b->store) != STORE_UP)
+		return;
+	if (b->lock < 0 && take_node(b) != EX_OK)
+		return; /* again with the next tick */
+	if (broker_open_server(b) < 0) {
+		end(b, EX_UNAVAILABLE);
+		return;
+	}
+	log_notice("broker.stands_in", "node=%s", b->node);
+	notify_ready("serving");
+}
+
 static void on_state(void *ctx, enum store_state state)
 {
 	static const char *const names[] = {
@@ -55,10 +76,7 @@ static void on_state(void *ctx, enum store_state state)
 	struct broker *b = ctx;
 
 	log_notice("database.state", "state=%s fault=%s", names[state], store_fault(b->store));
-	if (b->waiting && state == STORE_UP && broker_open_server(b) < 0) {
-		end(b, EX_UNAVAILABLE);
-		return;
-	}
+	stand_in(b);
 	dispatch_on_database(b->dispatch, state == STORE_UP);
 }
 
@@ -139,6 +157,7 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	notify_watchdog();
+	stand_in(b);
 	broker_facts_tick(b);
 }
 
@@ -242,7 +261,8 @@ static int open_admin(struct broker *b)
 {
 	const struct conf_admin *conf = &b->conf->admin;
 	char *path = conf->socket[0] != '\0' ? mem_strdup(conf->socket)
-					     : options_run_path(b->conf, ADMIN_NAME);
+					     : options_run_path(b->conf, b->lock < 0 ? STANDBY_NAME
+										     : ADMIN_NAME);
 	struct admin_options options = {.socket = path};
 	struct slice name = SLICE_NONE;
 	char *host = NULL;
@@ -295,8 +315,8 @@ int broker_run(struct conf *conf, broker_load_fn *load, void *ctx)
 	b->ctx = ctx;
 	b->lock = -1;
 	options_node(conf, b->node);
-	status = take_node(b); /* a second broker of this host ends here */
-	if (status == EX_OK) {
+	status = take_node(b); /* a second broker of this host ends here, unless it may wait */
+	if (status == EX_OK || (status == EX_TEMPFAIL && conf->broker.standby)) {
 		open_loop(b);
 		status = serve(b);
 		admin_free(b->admin);

@@ -73,6 +73,9 @@ void options_chat(const struct conf *conf, uint32_t app, struct chat_options *re
 	*ret_rules = rules;
 }
 
+/* A broker that lost the database comes back sooner than that. */
+#define STANDBY_DELAY (3 * USEC_PER_SEC)
+
 static enum mirror_scope mirror_scope(const struct conf *conf)
 {
 	static const enum mirror_scope scopes[] = {
@@ -106,6 +109,7 @@ void options_store(const struct conf *conf, const char *node, struct store_optio
 		.mirror = mirror_scope(conf),
 		.mirror_window = conf->database.mirror_window,
 		.database_wait = conf->database.database_wait,
+		.guard_delay = conf->broker.standby ? STANDBY_DELAY : 0,
 		.max_waiting = conf->database.max_waiting,
 		.sql = sql,
 		.nsql = conf->nsqls,

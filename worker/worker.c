@@ -315,8 +315,11 @@ static void open_loop(struct worker *w)
 static int open_link(struct worker *w, const struct worker_start *start)
 {
 	const struct conf *conf = w->conf;
+	const struct conf_list *brokers =
+		conf->worker.brokers.n > 0 ? &conf->worker.brokers : &conf->broker.endpoint;
 	struct link_options options = {
-		.endpoint = conf->broker.endpoint.n > 0 ? conf->broker.endpoint.v[0] : "",
+		.endpoints = brokers->v,
+		.endpoint_count = brokers->n,
 		.slot = start->slot,
 		.slots = start->slots,
 		.generation = start->generation,

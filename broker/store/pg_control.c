@@ -258,7 +258,10 @@ static void on_ready(void *ctx)
 	k->version_ok = false;
 	k->guard = false;
 	k->ops->on_token(k->ctx, SLICE("*"));
-	step(k);
+	if (k->epoch == 0 && k->options->guard_delay > 0)
+		retry_in(k, k->options->guard_delay);
+	else
+		step(k);
 }
 
 static void on_lost(void *ctx, const struct pg_error *error)

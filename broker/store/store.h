@@ -81,6 +81,7 @@ struct store_options {
 	usec_t database_wait;	   /* how long a chat call waits for an absent database */
 	uint32_t max_waiting;	   /* chat calls that wait at once; 0 = 10,000 */
 	usec_t guard_grace;	   /* 0 = 30 s */
+	usec_t guard_delay; /* before a first epoch, after each connect: who had it may come back */
 	const struct store_sql *sql;
 	size_t nsql;
 };

@@ -101,26 +101,32 @@ static bool check_passwords(const struct conf *c, struct conf_fault *f)
 	return true;
 }
 
+/* `key` is how it is named in the fault. */
+static bool check_endpoints(const struct conf *c, const char *key, const struct conf_list *list,
+			    struct conf_fault *f)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		struct slice e = slice_str(list->v[i]);
+		bool tcp = slice_starts(e, SLICE("tcp://"));
+
+		if (!tcp && !slice_starts(e, SLICE("ipc:///")))
+			return conf_fail(f, "%s = %.80s: must be ipc:///PATH or tcp://ADDRESS:PORT",
+					 key, e.p);
+		if (!tcp && e.n > 6 + 107)
+			return conf_fail(f, "%s: a socket path has at most 107 bytes", key);
+		if (tcp && c->broker.curve_secret_file[0] == '\0')
+			return conf_fail(f, "%s = %.80s: tcp needs curve_secret_file", key, e.p);
+	}
+	return true;
+}
+
 static bool check_broker(const struct conf *c, struct conf_fault *f)
 {
 	if (c->broker.endpoint.n == 0)
 		return conf_fail(f, "[broker] endpoint: must not be empty");
-	for (size_t i = 0; i < c->broker.endpoint.n; i++) {
-		struct slice e = slice_str(c->broker.endpoint.v[i]);
-		bool tcp = slice_starts(e, SLICE("tcp://"));
-
-		if (!tcp && !slice_starts(e, SLICE("ipc:///")))
-			return conf_fail(f,
-					 "[broker] endpoint = %.80s: must be ipc:///PATH or "
-					 "tcp://ADDRESS:PORT",
-					 e.p);
-		if (!tcp && e.n > 6 + 107)
-			return conf_fail(f,
-					 "[broker] endpoint: a socket path has at most 107 bytes");
-		if (tcp && c->broker.curve_secret_file[0] == '\0')
-			return conf_fail(
-				f, "[broker] endpoint = %.80s: tcp needs curve_secret_file", e.p);
-	}
+	if (!check_endpoints(c, "[broker] endpoint", &c->broker.endpoint, f) ||
+	    !check_endpoints(c, "[worker] brokers", &c->worker.brokers, f))
+		return false;
 	if (c->broker.run_dir[0] != '/')
 		return conf_fail(f, "[broker] run_dir = %.80s: must be an absolute path",
 				 c->broker.run_dir);

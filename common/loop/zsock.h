@@ -58,6 +58,9 @@ MUST_CHECK int zsock_bind(struct zsock *z, const char *endpoint);
 /* Starts to connect, and goes on until it succeeds. 0 or -errno. */
 MUST_CHECK int zsock_connect(struct zsock *z, const char *endpoint);
 
+/* Ends what zsock_connect() has begun; what has not gone out yet may be lost. */
+void zsock_disconnect(struct zsock *z, const char *endpoint);
+
 /*
  * Sends `head` and `body` as one message; copies them. 0; -EHOSTUNREACH: a router has no such peer;
  * -EAGAIN: a dealer has no connection. A dealer's `peer` is empty.

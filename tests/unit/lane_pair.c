@@ -139,8 +139,10 @@ static const struct link_ops worker_ops = {
 
 void pair_open_worker(struct pair_worker *w, unsigned slot, uint64_t generation, uint64_t window)
 {
+	char *endpoint = pair_endpoint;
 	struct link_options options = {
-		.endpoint = pair_endpoint,
+		.endpoints = &endpoint,
+		.endpoint_count = 1,
 		.slot = slot,
 		.slots = 2,
 		.generation = generation,

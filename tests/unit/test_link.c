@@ -307,10 +307,14 @@ static void test_gaps(void **state)
 static void test_endpoints_that_are_none(void **state)
 {
 	static const struct link_ops ops;
-	struct link_options options = {.endpoint = "nonsense", .heartbeat = USEC_PER_SEC};
+	char nonsense[] = "nonsense";
+	char *endpoint = nonsense;
+	struct link_options options = {.endpoints = &endpoint, .heartbeat = USEC_PER_SEC};
 	struct link *link = NULL;
 
 	(void)state;
+	assert_int_equal(link_new(pair_loop, &options, &ops, NULL, &link), -EINVAL); /* none */
+	options.endpoint_count = 1;
 	assert_int_equal(link_new(pair_loop, &options, &ops, NULL, &link), -EINVAL);
 	assert_null(link);
 	link_free(NULL);

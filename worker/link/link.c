@@ -18,6 +18,7 @@
 #define MISSED 3		/* heartbeats: the broker is away */
 #define HELLO_FIRST 50000	/* pause after the first hello; doubles */
 #define HELLO_LAST USEC_PER_SEC /* the longest pause */
+#define ENDPOINT_TIME USEC_PER_SEC /* without a welcome; then the next one is tried */
 #define GOODBYE 200000		/* most time for the last records and the goodbye */
 
 enum state {
@@ -38,6 +39,10 @@ struct link {
 	struct event beat_ev;
 	struct event hello_ev;
 	struct link_counts counts;
+	char **endpoints;
+	size_t endpoint_count;
+	size_t endpoint; /* the one in use */
+	usec_t tried;	 /* since when */
 	uint64_t epoch; /* of the broker that has welcomed us last; 0 = none */
 	uint64_t window;
 	usec_t heartbeat;
@@ -141,10 +146,27 @@ int link_send(struct link *link, uint8_t kind, struct slice body)
 
 /* ---- looking for the broker ---- */
 
+static int try_endpoint(struct link *link, size_t which)
+{
+	link->endpoint = which;
+	link->tried = loop_now(link->loop);
+	return zsock_connect(link->z, link->endpoints[which]);
+}
+
+/* An address that cannot be used is passed over in its turn. */
+static void try_next(struct link *link)
+{
+	zsock_disconnect(link->z, link->endpoints[link->endpoint]);
+	if (try_endpoint(link, (link->endpoint + 1) % link->endpoint_count) < 0)
+		log_err("broker.endpoint", "endpoint=%s", link->endpoints[link->endpoint]);
+}
+
 static void say_hello(struct link *link)
 {
 	char bytes[FLOW_HELLO_BYTES];
 
+	if (link->endpoint_count > 1 && loop_now(link->loop) - link->tried >= ENDPOINT_TIME)
+		try_next(link);
 	flow_hello_put(bytes, &link->hello);
 	say(link, FLOW_HELLO, slice_of(bytes, sizeof(bytes)));
 	/* Many workers lose a broker at once: half of the pause is left to chance. */
@@ -156,6 +178,7 @@ static void say_hello(struct link *link)
 static void seek(struct link *link)
 {
 	link->pause = HELLO_FIRST;
+	link->tried = loop_now(link->loop);
 	say_hello(link);
 }
 
@@ -378,7 +401,18 @@ static void close_all(struct link *link, usec_t linger)
 	(void)event_del(&link->beat_ev);
 	zsock_free(link->z, linger);
 	flow_done(&link->flow);
+	for (size_t i = 0; i < link->endpoint_count; i++)
+		free(link->endpoints[i]);
+	free(link->endpoints);
 	free(link);
+}
+
+static void copy_endpoints(struct link *link, const struct link_options *options)
+{
+	link->endpoints = mem_calloc(options->endpoint_count, sizeof(char *));
+	link->endpoint_count = options->endpoint_count;
+	for (size_t i = 0; i < link->endpoint_count; i++)
+		link->endpoints[i] = mem_strdup(options->endpoints[i]);
 }
 
 int link_new(struct loop *loop, const struct link_options *options, const struct link_ops *ops,
@@ -406,7 +440,8 @@ int link_new(struct loop *loop, const struct link_options *options, const struct
 	flow_init(&link->flow);
 	open_events(link);
 	link->z = zsock_new(loop, ZSOCK_DEALER, FLOW_MESSAGE_MAX, &callbacks, link);
-	r = zsock_connect(link->z, options->endpoint);
+	copy_endpoints(link, options);
+	r = link->endpoint_count > 0 ? try_endpoint(link, 0) : -EINVAL;
 	if (r < 0) {
 		close_all(link, 0);
 		return r;

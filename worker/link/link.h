@@ -1,6 +1,7 @@
 /*
  * A worker's end of the lane to the broker (common/wire/README.md): finds it, finds it again, and
- * loses no record as long as both live.
+ * loses no record as long as both live. Where several places are named it looks in one after the
+ * other: a broker that waits for another one's end opens its place only then.
  *
  * Until on_up(), and from on_down() to the next on_up(), the broker is away: nothing is taken. What
  * was taken before stays, and is sent again if the broker that comes back is the same; another one
@@ -24,7 +25,9 @@ struct link;
 struct loop;
 
 struct link_options {
-	const char *endpoint; /* ZeroMQ address of the broker; need not outlive link_new() */
+	/* ZeroMQ addresses of brokers, tried in turn; need not outlive link_new(). */
+	char *const *endpoints;
+	size_t endpoint_count;
 	unsigned slot;	      /* of the supervisor, 0 ... slots - 1 */
 	unsigned slots;	      /* workers that belong to this broker and supervisor */
 	uint64_t generation;  /* a later child of the slot has a higher one */

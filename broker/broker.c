@@ -95,6 +95,13 @@ static void on_token(void *ctx, struct slice token_id)
 	dispatch_on_token(b->dispatch, token_id);
 }
 
+static void on_participant(void *ctx, uint64_t chat, struct slice user_id)
+{
+	struct broker *b = ctx;
+
+	dispatch_on_participant(b->dispatch, chat, user_id);
+}
+
 static void on_events(void *ctx, const struct store_event *events, size_t n)
 {
 	struct broker *b = ctx;
@@ -113,6 +120,7 @@ const struct store_ops broker_store_ops = {
 	.on_state = on_state,
 	.on_taken_over = on_taken_over,
 	.on_token = on_token,
+	.on_participant = on_participant,
 	.on_events = on_events,
 	.on_stopped = on_stopped,
 };

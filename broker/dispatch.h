@@ -88,11 +88,23 @@ void dispatch_turn(struct dispatch *d);
 
 void dispatch_on_events(struct dispatch *d, const struct store_event *events, size_t n);
 void dispatch_on_token(struct dispatch *d, struct slice token_id);
+void dispatch_on_participant(struct dispatch *d, uint64_t chat, struct slice user_id);
 void dispatch_on_database(struct dispatch *d, bool up);
 /* For struct mirror_source; ctx is the dispatch. */
 bool dispatch_walk(void *ctx, struct mirror *m, uint64_t *cursor, uint32_t most);
 
 /* ---- for operators ---- */
+
+struct wire_worker_state;
+
+/* What a worker said of itself last; all zero: nothing yet, or unknown. */
+void dispatch_worker_said(const struct dispatch *d, uint32_t number, struct wire_worker_state *ret);
+
+/*
+ * Passes an operator's wish (WIRE_ORDER) on to the supervisor of one worker, or of all (0). How
+ * many workers were told.
+ */
+unsigned dispatch_order(struct dispatch *d, uint8_t what, uint32_t number);
 
 /* Only ever grow. */
 struct dispatch_counts {

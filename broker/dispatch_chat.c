@@ -206,6 +206,12 @@ void dispatch_on_token(struct dispatch *d, struct slice token_id)
 	chat_token_changed(d->parts.chat, d->now.mono, token_id);
 }
 
+void dispatch_on_participant(struct dispatch *d, uint64_t chat, struct slice user_id)
+{
+	dispatch_enter(d);
+	chat_participant_removed(d->parts.chat, d->now.mono, chat, user_id);
+}
+
 void dispatch_on_database(struct dispatch *d, bool up)
 {
 	dispatch_enter(d);

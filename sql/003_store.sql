@@ -166,6 +166,18 @@ CREATE TRIGGER chat_token_changed
 CREATE TRIGGER chat_token_truncated AFTER TRUNCATE
 	ON chat.personal_access_tokens FOR EACH STATEMENT EXECUTE FUNCTION chat.token_changed();
 
+-- A participant who went, by whatever way: the brokers look whether it is so and take the chat's
+-- channels from them. For tables of a house's own too, if they name the columns chat_id and user_id.
+CREATE FUNCTION chat.participant_removed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM pg_notify('chat_participant', OLD.chat_id || ' ' || OLD.user_id);
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION chat.participant_removed() IS 'Trigger: tells the brokers on channel chat_participant, as "CHAT USER", that a user may no longer take part in a chat.';
+CREATE TRIGGER chat_participant_removed AFTER UPDATE OF chat_id, user_id OR DELETE
+	ON chat.participant FOR EACH ROW EXECUTE FUNCTION chat.participant_removed();
+
 CREATE FUNCTION chat.user_removed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -57,7 +57,8 @@ GRANT EXECUTE ON PROCEDURE chat.cleanup(int, jsonb) TO chat_broker;
 -- chat_app
 GRANT EXECUTE ON FUNCTION chat.publish(text, text, jsonb, text, text), chat.broadcast_row(),
 	chat.broadcast_on(regclass, text, text, text) TO chat_app;
-GRANT EXECUTE ON FUNCTION chat.token_changed() TO chat_app; -- for triggers on a tokens table of its own
+-- for triggers on tables of its own
+GRANT EXECUTE ON FUNCTION chat.token_changed(), chat.participant_removed() TO chat_app;
 GRANT SELECT ON chat.who_is_online, chat.last_seen, chat.channel_occupancy, chat.unread TO chat_app;
 
 -- chat_readonly

@@ -310,6 +310,14 @@ void chat_token_changed(struct chat *c, usec_t now, struct slice token_id)
 	recheck_pump(c);
 }
 
+void chat_participant_removed(struct chat *c, usec_t now, uint64_t chat, struct slice user_id)
+{
+	enter(c, now);
+	participant_changed(c, chat, user_id);
+	review_add(c, chat, user_id);
+	review_pump(c);
+}
+
 void chat_store_changed(struct chat *c, usec_t now, bool up)
 {
 	enter(c, now);

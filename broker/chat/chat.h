@@ -228,6 +228,12 @@ void chat_user_offline(struct chat *c, usec_t now, struct slice user_id, wall_us
  * asked for again. What is revoked closes its connections with 4009.
  */
 void chat_token_changed(struct chat *c, usec_t now, struct slice token_id);
+/*
+ * Somebody, perhaps others than the rules, removed a participant. If the database says so when it
+ * is asked, the user's sockets lose the chat's channels; whoever did it publishes what there is to
+ * be told.
+ */
+void chat_participant_removed(struct chat *c, usec_t now, uint64_t chat, struct slice user_id);
 void chat_store_changed(struct chat *c, usec_t now, bool up);
 
 /* ---- time ---- */

@@ -29,6 +29,7 @@ struct pg_control {
 	struct event beat;
 	struct event stopped;
 	enum store_state state;
+	bool answered; /* on_first_answer() was called */
 	bool version_ok;
 	bool guard;	   /* this session holds the lock */
 	bool over;	   /* taken over, or stopping: nothing more is tried */
@@ -47,6 +48,13 @@ static void retry_in(struct pg_control *k, usec_t in)
 		die("pg_control: event_add");
 }
 
+static void answer(struct pg_control *k, const char *refusal)
+{
+	if (!k->answered)
+		k->ops->on_first_answer(k->ctx, refusal);
+	k->answered = true;
+}
+
 static void set_state(struct pg_control *k, enum store_state state, const char *fault)
 {
 	bool changed = k->state != state;
@@ -55,6 +63,7 @@ static void set_state(struct pg_control *k, enum store_state state, const char *
 	(void)snprintf(k->fault, sizeof(k->fault), "%s", fault);
 	if (changed)
 		k->ops->on_state(k->ctx);
+	answer(k, NULL);
 }
 
 static void take_over(struct pg_control *k, const char *why)
@@ -78,6 +87,7 @@ static bool failed(struct pg_control *k, const struct pg_error *error)
 		return true;
 	log_err("database.control_failed", "sqlstate=%s error=\"%s\"", error->sqlstate,
 		error->text);
+	answer(k, error->class == PG_CONFIG ? error->text : NULL);
 	set_state(k, STORE_AWAY, error->text);
 	retry_in(k, FAULT_RETRY);
 	return true;
@@ -214,6 +224,7 @@ static void on_version(void *ctx, const struct pg_error *error, PGresult *const 
 			       "schema chat has version %" PRId64 ", %d to %d is needed: run "
 			       "chatctl migrate",
 			       version, STORE_SCHEMA_MIN, STORE_SCHEMA_MAX);
+		answer(k, fault);
 		log_err("database.schema", "fault=\"%s\"", fault);
 		set_state(k, STORE_AWAY, fault);
 		retry_in(k, FAULT_RETRY);
@@ -270,8 +281,20 @@ static void on_lost(void *ctx, const struct pg_error *error)
 
 	k->guard = false;
 	event_del(&k->step);
+	answer(k, error->class == PG_CONFIG ? error->text : NULL);
 	if (!k->over)
 		set_state(k, STORE_AWAY, error->text);
+}
+
+/* "CHAT USER" */
+static void on_participant(struct pg_control *k, struct slice payload)
+{
+	unsigned long long chat;
+	struct slice number;
+	struct slice user;
+
+	if (slice_cut(payload, ' ', &number, &user) && slice_to_u64(number, &chat))
+		k->ops->on_participant(k->ctx, chat, user);
 }
 
 static void on_notify(void *ctx, struct slice channel, struct slice payload)
@@ -280,6 +303,8 @@ static void on_notify(void *ctx, struct slice channel, struct slice payload)
 
 	if (slice_eq(channel, SLICE("chat_token")))
 		k->ops->on_token(k->ctx, payload);
+	else if (slice_eq(channel, SLICE("chat_participant")))
+		on_participant(k, payload);
 	else
 		k->ops->on_outbox(k->ctx);
 }
@@ -324,7 +349,8 @@ struct pg_control *pg_control_new(struct loop *loop, const struct store_options 
 				  const struct pg_stmts *stmts, const struct pg_control_ops *ops,
 				  void *ctx)
 {
-	static const char *const setup[] = {"LISTEN chat_token", "LISTEN chat_outbox", NULL};
+	static const char *const setup[] = {"LISTEN chat_token", "LISTEN chat_participant",
+					    "LISTEN chat_outbox", NULL};
 	static const struct pg_conn_ops conn_ops = {
 		.on_ready = on_ready, .on_lost = on_lost, .on_notify = on_notify};
 	struct pg_control *k = NEW(struct pg_control);

@@ -14,11 +14,18 @@
 struct pg_control;
 
 struct pg_control_ops {
+	/*
+	 * What the first try to reach the database came to, once: NULL when it is there or merely
+	 * away, else why it cannot be used as it is.
+	 */
+	void (*on_first_answer)(void *ctx, const char *refusal);
 	/* pg_control_state() or pg_control_epoch() changed. */
 	void (*on_state)(void *ctx);
 	void (*on_taken_over)(void *ctx);
 	/* "*" also after each return: what was notified meanwhile is gone. */
 	void (*on_token)(void *ctx, struct slice token_id);
+	/* The user may no longer take part in the chat. */
+	void (*on_participant)(void *ctx, uint64_t chat, struct slice user_id);
 	/* There may be something in the outbox. */
 	void (*on_outbox)(void *ctx);
 	/* How far the mirror is, for the heartbeat: 0 = never flushed. */

@@ -65,6 +65,14 @@ static void on_state(void *ctx)
 		s->ops.on_state(s->ctx, state);
 }
 
+static void on_first_answer(void *ctx, const char *refusal)
+{
+	struct store *s = ctx;
+
+	if (s->ops.on_first_answer != NULL)
+		s->ops.on_first_answer(s->ctx, refusal);
+}
+
 static void on_taken_over(void *ctx)
 {
 	struct store *s = ctx;
@@ -79,6 +87,14 @@ static void on_token(void *ctx, struct slice token_id)
 
 	if (s->ops.on_token != NULL)
 		s->ops.on_token(s->ctx, token_id);
+}
+
+static void on_participant(void *ctx, uint64_t chat, struct slice user_id)
+{
+	struct store *s = ctx;
+
+	if (s->ops.on_participant != NULL)
+		s->ops.on_participant(s->ctx, chat, user_id);
 }
 
 static void on_outbox(void *ctx)
@@ -220,9 +236,11 @@ static int take_statements(struct store *s, char *err_fault, size_t size)
 static void make_parts(struct store *s)
 {
 	static const struct pg_control_ops control_ops = {
+		.on_first_answer = on_first_answer,
 		.on_state = on_state,
 		.on_taken_over = on_taken_over,
 		.on_token = on_token,
+		.on_participant = on_participant,
 		.on_outbox = on_outbox,
 		.mirror = on_mirror_asked,
 		.on_stopped = on_control_stopped,
@@ -287,6 +305,8 @@ void store_start(struct store *s)
 {
 	if (s->database)
 		pg_control_open(s->control);
+	else
+		on_first_answer(s, NULL);
 }
 
 enum store_state store_state(const struct store *s)

@@ -98,6 +98,13 @@ struct store_event {
 
 /* All are optional. None may free the store; store_stop() is allowed everywhere. */
 struct store_ops {
+	/*
+	 * What the first try to reach the database came to, once after store_start(): NULL when it
+	 * is there, merely away, or none is configured; else why it cannot be used as it is: it
+	 * does not exist, does not let us in, or its schema has another version.
+	 */
+	void (*on_first_answer)(void *ctx, const char *refusal);
+
 	/* STATE and epoch changed; `state` is what store_state() gives. */
 	void (*on_state)(void *ctx, enum store_state state);
 
@@ -111,6 +118,12 @@ struct store_ops {
 	 * connection, because what was notified meanwhile is gone.
 	 */
 	void (*on_token)(void *ctx, struct slice token_id);
+
+	/*
+	 * The row of a participant was removed or moved, by whoever it was. Only what happens while
+	 * the control connection stands is told.
+	 */
+	void (*on_participant)(void *ctx, uint64_t chat, struct slice user_id);
 
 	/*
 	 * Events from SQL in the order of the outbox, at most 1000. They are deleted for good when

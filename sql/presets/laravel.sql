@@ -38,6 +38,10 @@ CREATE OR REPLACE TRIGGER chat_token_changed
 CREATE OR REPLACE TRIGGER chat_token_truncated AFTER TRUNCATE
 	ON personal_access_tokens FOR EACH STATEMENT EXECUTE FUNCTION chat.token_changed();
 
+-- Who is no participant any more, also by a change that the application makes, loses the channels.
+CREATE OR REPLACE TRIGGER chat_participant_removed AFTER UPDATE OF chat_id, user_id OR DELETE
+	ON chat_participants FOR EACH ROW EXECUTE FUNCTION chat.participant_removed();
+
 COMMIT;
 
 -- To begin with everything read, instead of everything unread:

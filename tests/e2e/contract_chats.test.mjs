@@ -5,6 +5,7 @@ import { after, test } from 'node:test';
 import { api, disconnectAll, pusher, raw, subscribe } from './lib/clients.mjs';
 import { sql } from './lib/house.mjs';
 import { addChat, addUser, addUsers, send } from './lib/people.mjs';
+import { within } from './lib/wait.mjs';
 
 after(disconnectAll);
 
@@ -208,6 +209,15 @@ test('who is removed loses the channels at once, aliases too, and does not come 
 	assert.equal((await add(ann, chat, ben)).status, 200);
 	join(chat.channel, auths[chat.channel]);
 	await s.tape.next((m) => m.event === 'pusher_internal:subscription_succeeded' && m.channel === chat.channel);
+});
+
+test('a participant whose row is removed in the database loses the channels too', async () => {
+	const [ann, ben] = addUsers('Ann', 'Ben');
+	const chat = await addChat(ann, [ben]);
+	const channel = await subscribe(await pusher(ben.token), chat.channel);
+	const gone = new Promise((resolve) => channel.bind('pusher:subscription_error', resolve));
+	sql(`DELETE FROM chat.participant WHERE chat_id = ${chat.id} AND user_id = '${ben.id}'`);
+	assert.equal((await within(gone, 'the end of the subscription')).status, 403);
 });
 
 test('active chats: newest activity first, in pages', async () => {

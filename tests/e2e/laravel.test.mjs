@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test';
 import { clientsOf, disconnectAll, subscribe } from './lib/clients.mjs';
 import { chatctl, openHouse, root } from './lib/other_house.mjs';
 import { sha256 } from './lib/people.mjs';
-import { until } from './lib/wait.mjs';
+import { until, within } from './lib/wait.mjs';
 
 const PRESETS = path.join(root, 'sql/presets');
 
@@ -313,6 +313,12 @@ test('who was removed loses the channel, who leaves a chat of the house hands it
 	assert.equal((await gone).status, 403);
 	await ok(user.Grace, 'DELETE', '/api/websocket/chats/1/participants/2');
 	assert.equal((await mine(user.Ada, 1)).owner_id, 1);
+	await ok(user.Ada, 'POST', '/api/websocket/chats/1/participants', { user_id: 2 });
+	// the application does it by itself
+	const other = await subscribe(await clients.pusher(user.Grace.token), 'private-chat.1');
+	const taken = new Promise((resolve) => other.bind('pusher:subscription_error', resolve));
+	house.sql('DELETE FROM chat_participants WHERE chat_id = 1 AND user_id = 2');
+	assert.equal((await within(taken, 'the end of the subscription')).status, 403);
 	await ok(user.Ada, 'POST', '/api/websocket/chats/1/participants', { user_id: 2 });
 });
 

@@ -345,6 +345,7 @@ struct chat_participant_row house_person_row(uint64_t chat, const struct person 
 		.owner_id = room->owner[0] != '\0' ? house_keep_str(room->owner) : SLICE_NONE,
 		.direct = room->direct,
 		.last_seq = room->last,
+		.unread = room->last - p->read,
 		.participant_count = room->n,
 	};
 }

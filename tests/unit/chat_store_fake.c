@@ -306,6 +306,7 @@ static void move_cursors(void *self, uint64_t chat, struct slice user, uint64_t 
 	row->read_seq = who->read;
 	row->read_at = who->read_at;
 	row->last_seq = last;
+	row->unread = last - who->read;
 	if (who->delivered > 0)
 		row->delivered_id =
 			(uint64_t)(house_find_seq(chat, who->delivered) - house.messages) + 1;

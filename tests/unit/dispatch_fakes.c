@@ -242,6 +242,13 @@ void chat_token_changed(struct chat *c, usec_t now, struct slice token_id)
 	note("chat token %.*s", S(token_id));
 }
 
+void chat_participant_removed(struct chat *c, usec_t now, uint64_t chat, struct slice user_id)
+{
+	(void)c;
+	(void)now;
+	note("chat removed %u %.*s", (unsigned)chat, S(user_id));
+}
+
 void chat_store_changed(struct chat *c, usec_t now, bool up)
 {
 	(void)c;

@@ -88,6 +88,14 @@ static void on_token(void *ctx, struct slice id)
 		copy(p->token, sizeof(p->token), id);
 }
 
+static void on_participant(void *ctx, uint64_t chat, struct slice id)
+{
+	struct probe *p = ctx;
+
+	p->removed_chat = chat;
+	copy(p->removed, sizeof(p->removed), id);
+}
+
 static void on_events(void *ctx, const struct store_event *events, size_t n)
 {
 	struct probe *p = ctx;
@@ -139,6 +147,7 @@ void probe_open(struct probe *p)
 	const struct store_ops ops = {
 		.on_taken_over = on_taken_over,
 		.on_token = on_token,
+		.on_participant = on_participant,
 		.on_events = on_events,
 		.on_stopped = on_stopped,
 	};

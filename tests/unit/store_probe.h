@@ -31,6 +31,8 @@ struct probe {
 	bool taken_over;
 	bool stopped;
 	unsigned tokens_all;
+	uint64_t removed_chat; /* of the participant */
+	char removed[64];
 	char token[64]; /* the last one told, "*" apart */
 	bool hold;	/* events are not said to be done */
 	struct probe_event events[PROBE_EVENTS];

@@ -351,6 +351,31 @@ static void tokens_are_found_and_their_changes_told(void **state)
 	loop_free(loop);
 }
 
+static bool removal_told(void *ctx)
+{
+	const struct probe *p = ctx;
+
+	return p->removed[0] != '\0';
+}
+
+static void removed_participants_are_told(void **state)
+{
+	struct loop *loop = loop_new();
+	struct probe *p = probe_new(loop, cluster_conninfo(cluster), "participants");
+
+	(void)state;
+	probe_up(p);
+	cluster_exec(cluster,
+		     "INSERT INTO chat.chat (chat_id, owner_id) VALUES (4711, '1');"
+		     "INSERT INTO chat.participant (chat_id, user_id) VALUES (4711, 'a b');"
+		     "DELETE FROM chat.chat WHERE chat_id = 4711");
+	probe_wait(loop, removal_told, p);
+	assert_int_equal(p->removed_chat, 4711);
+	assert_string_equal(p->removed, "a b");
+	probe_free(p);
+	loop_free(loop);
+}
+
 static bool token_used(void *ctx)
 {
 	(void)ctx;
@@ -468,6 +493,7 @@ int main(void)
 		cmocka_unit_test(a_held_guard_is_taken_over_after_the_grace),
 		cmocka_unit_test(an_old_schema_is_named),
 		cmocka_unit_test(tokens_are_found_and_their_changes_told),
+		cmocka_unit_test(removed_participants_are_told),
 		cmocka_unit_test(used_tokens_are_noted),
 		cmocka_unit_test(statements_can_be_replaced),
 		cmocka_unit_test(a_channel_rule_is_a_statement),

@@ -87,7 +87,9 @@ static void put_sample(struct buf *out)
 	(void)buf_add(out,
 		      SLICE("# Configuration of chat-server; see chat.conf(5). Every key is "
 			    "shown with its\n# default. Comments stand at the start of a line, "
-			    "indented lines continue a value.\n"));
+			    "indented lines continue a value.\n\n"
+			    "# The files *.conf of this directory are read next, in the order of "
+			    "their names.\ninclude = /etc/chat/conf.d\n"));
 	for (size_t i = 0; i < conf_ngroups; i++) {
 		const struct conf_group *g = &conf_groups[i];
 

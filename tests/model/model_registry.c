@@ -566,7 +566,7 @@ static void test_random(void **state)
 	};
 
 	(void)state;
-	print_message("seed %u\n", seed);
+	print_message("# seed %u\n", seed);
 	reg = registry_new(&options, &ops, NULL);
 	registry_app(reg, 1, true);
 	for (int n = 0; n < STEPS; n++) {

@@ -215,7 +215,7 @@ static void on_event(uint64_t number)
 	p.had[number]++;
 	p.disorder += number != ++p.received;
 	/* The first three brokers die in the middle of their work. */
-	if (p.broker < BROKERS - 1 && number == PUBLISHES / BROKERS * (p.broker + 1))
+	if (p.broker < BROKERS - 1 && number == PUBLISHES / BROKERS * (uint64_t)(p.broker + 1))
 		child_signal(&p.brokers[p.broker], SIGKILL);
 }
 

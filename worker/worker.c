@@ -294,6 +294,8 @@ static void open_loop(struct worker *w)
 {
 	struct stream_limits limits = {
 		.high = w->conf->limits.max_output,
+		/* Mostly events of others wait: a slow reader is still read from. */
+		.pause_above = w->conf->limits.max_output / 2,
 		.linger = w->conf->worker.close_timeout,
 	};
 	static const struct timeval tick = {0, (suseconds_t)WHEEL_TICK};

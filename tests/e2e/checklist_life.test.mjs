@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import Pusher from 'pusher-js';
 
 import { bare, stopAll } from './lib/bare.mjs';
-import { ask, Client, closeAll, error, frame, name, place, sign, signedQuery, spread, trigger } from './lib/protocol.mjs';
+import { api, ask, Client, closeAll, error, frame, name, place, sign, signedQuery, spread, trigger } from './lib/protocol.mjs';
 import { Tape, until } from './lib/wait.mjs';
 
 const app = { id: 'life', key: 'life-key', secret: 'life-secret' };
@@ -98,6 +98,23 @@ test('C12 a reload of the broker is felt by nobody', async () => {
 	const c = await Client.open(app);
 	house.kill('chat-broker', 'SIGHUP');
 	await c.quiet();
+});
+
+test('C8 a pong overtakes what waits for a slow reader', async () => {
+	await move('[worker]\nworkers = 2\n[limits]\nmax_output = 64M');
+	const c = await Client.open(app);
+	const channel = name('backlog-');
+	await c.subscribe(channel);
+	c.ws._socket.pause();
+	const data = 'x'.repeat(10000);
+	const batch = Array.from({ length: 10 }, () => ({ name: 'bulk', channel, data }));
+	for (let i = 0; i < 300; i++) await api(app, 'POST', '/batch_events', { batch });
+	c.send('{"event":"pusher:ping","data":{}}');
+	c.ws._socket.resume();
+	let before = 0;
+	while ((await c.next('the pong')).frame.event === 'bulk') before++;
+	assert.ok(before < 2000, `${before} of 3000 came first`); // what the kernel had already
+	for (let i = before; i < 3000; i++) assert.equal((await c.next()).frame.event, 'bulk');
 });
 
 test('P7 kill -9 of a worker: its members vanish once, in time', async () => {

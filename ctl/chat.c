@@ -103,3 +103,76 @@ int command_chat_list(const struct args *args)
 	PQfinish(db);
 	return status;
 }
+
+/* ---- participants ---- */
+
+/* What the functions of the schema say of a user in place of having done it; NULL: it was done. */
+static const char *refusal_of(const char *status)
+{
+	static const struct {
+		const char *status;
+		const char *text;
+	} refusals[] = {
+		{"present", "is a participant already"},
+		{"absent", "is no participant"},
+		{"unknown_user", "does not exist"},
+		{"forbidden", "cannot come or go: there is no such chat, or it is a direct one"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+		if (strcmp(status, refusals[i].status) == 0)
+			return refusals[i].text;
+	}
+	return NULL;
+}
+
+static int change(PGconn *db, const char *sql, const char *chat, const char *user)
+{
+	const char *params[] = {chat, user};
+	PGresult *r = db_query(db, sql, 2, params);
+	const char *refusal;
+	int status = CTL_OK;
+
+	if (r == NULL)
+		return db_failed(db);
+	refusal = refusal_of(PQgetvalue(r, 0, 0));
+	if (refusal != NULL) {
+		(void)fprintf(stderr, "chatctl: user %s %s\n", user, refusal);
+		status = CTL_REFUSED;
+	}
+	PQclear(r);
+	return status;
+}
+
+static int change_all(const struct args *args, const char *sql)
+{
+	unsigned long long chat;
+	PGconn *db;
+	int status;
+
+	if (args->noperands != 1 || args->nusers == 0 ||
+	    !slice_to_u64(slice_str(args->operands[0]), &chat)) {
+		(void)fputs("chatctl: the id of a chat and --user are needed\n", stderr);
+		return CTL_USAGE;
+	}
+	status = db_open(args, &db);
+	if (status != CTL_OK)
+		return status;
+	for (size_t i = 0; i < args->nusers; i++) {
+		int one = change(db, sql, args->operands[0], args->users[i]);
+
+		status = MAX(status, one);
+	}
+	PQfinish(db);
+	return status;
+}
+
+int command_chat_add_user(const struct args *args)
+{
+	return change_all(args, "SELECT status FROM chat.add_participant($1::bigint, $2)");
+}
+
+int command_chat_remove_user(const struct args *args)
+{
+	return change_all(args, "SELECT status FROM chat.remove_participant($1::bigint, $2)");
+}

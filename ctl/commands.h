@@ -19,11 +19,15 @@ enum ctl_exit {
 
 MUST_CHECK int command_migrate(const struct args *args);
 MUST_CHECK int command_user_add(const struct args *args);
+MUST_CHECK int command_user_set(const struct args *args);
+MUST_CHECK int command_user_remove(const struct args *args);
 MUST_CHECK int command_user_list(const struct args *args);
 MUST_CHECK int command_token_create(const struct args *args);
 MUST_CHECK int command_token_list(const struct args *args);
 MUST_CHECK int command_token_revoke(const struct args *args);
 MUST_CHECK int command_chat_create(const struct args *args);
+MUST_CHECK int command_chat_add_user(const struct args *args);
+MUST_CHECK int command_chat_remove_user(const struct args *args);
 MUST_CHECK int command_chat_list(const struct args *args);
 MUST_CHECK int command_cleanup(const struct args *args);
 MUST_CHECK int command_status(const struct args *args);

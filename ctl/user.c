@@ -62,3 +62,83 @@ int command_user_list(const struct args *args)
 	PQfinish(db);
 	return status;
 }
+
+int command_user_set(const struct args *args)
+{
+	const char *params[] = {args->id, args->name, args->info};
+	PGconn *db;
+	PGresult *r;
+	int status;
+
+	if (!filled(args->id) || (args->name != NULL && !filled(args->name)) ||
+	    (args->name == NULL && args->info == NULL)) {
+		(void)fputs("chatctl: user set needs --id, and --name or --info\n", stderr);
+		return CTL_USAGE;
+	}
+	status = db_open(args, &db);
+	if (status != CTL_OK)
+		return status;
+	r = db_query(db,
+		     "UPDATE chat.app_user SET name = coalesce($2, name),"
+		     " info = coalesce($3::jsonb, info) WHERE user_id = $1",
+		     3, params);
+	if (r == NULL) {
+		status = db_failed(db);
+	} else if (strcmp(PQcmdTuples(r), "1") != 0) {
+		(void)fprintf(stderr, "chatctl: there is no user %s\n", args->id);
+		status = CTL_REFUSED;
+	}
+	PQclear(r);
+	PQfinish(db);
+	return status;
+}
+
+/*
+ * Leaves all chats first, so that those that the user owns pass on. Direct chats stay: they are the
+ * other one's too. Tokens go with their user.
+ */
+static int remove_user(PGconn *db, const char *id)
+{
+	PGresult *left = db_query(db,
+				  "SELECT chat.remove_participant(p.chat_id, p.user_id) FROM"
+				  " (SELECT x.chat_id, x.user_id FROM chat.participant x"
+				  " JOIN chat.chat c USING (chat_id)"
+				  " WHERE x.user_id = $1 AND c.direct_key IS NULL"
+				  " ORDER BY x.chat_id) p",
+				  1, &id);
+	PGresult *r = NULL;
+	int status = CTL_OK;
+
+	if (left != NULL)
+		r = db_query(db, "DELETE FROM chat.app_user WHERE user_id = $1", 1, &id);
+	if (r == NULL) {
+		status = db_failed(db);
+	} else if (strcmp(PQcmdTuples(r), "0") == 0) {
+		(void)fprintf(stderr, "chatctl: there is no user %s\n", id);
+		status = CTL_REFUSED;
+	}
+	PQclear(r);
+	PQclear(left);
+	return status;
+}
+
+int command_user_remove(const struct args *args)
+{
+	PGconn *db;
+	int status;
+
+	if (args->noperands == 0) {
+		(void)fputs("chatctl: user remove needs the ids of users\n", stderr);
+		return CTL_USAGE;
+	}
+	status = db_open(args, &db);
+	if (status != CTL_OK)
+		return status;
+	for (size_t i = 0; i < args->noperands; i++) {
+		int one = remove_user(db, args->operands[i]);
+
+		status = MAX(status, one);
+	}
+	PQfinish(db);
+	return status;
+}

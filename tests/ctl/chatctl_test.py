@@ -190,6 +190,40 @@ class People(Base):
         self.chatctl("user", "add", "--id", "3", "--name", "C", "--info", "[]", status=1)
         self.chatctl("user", "add", "--id", "3", status=64)
 
+    def test_users_change_and_go(self):
+        self.chatctl("user", "set", "--id", "1", "--name", "Ada L.")
+        self.chatctl("user", "set", "--id", "1", "--info", '{"tea": true}')
+        self.assertEqual([(u["name"], u["info"]) for u in self.listed("user", "list")],
+                         [("Ada L.", {"tea": True}), ("Grace", None)])
+        self.assertIn("no user 9", self.chatctl("user", "set", "--id", "9", "--name", "N", status=1))
+        self.chatctl("user", "set", "--id", "1", status=64)
+        self.chatctl("user", "set", "--id", "1", "--name", "", status=64)
+        self.chatctl("token", "create", "--user", "1")
+        chat = self.listed("chat", "create", "--owner", "1", "--user", "2")["id"]
+        direct = self.listed("chat", "create", "--owner", "1", "--user", "2", "--direct")["id"]
+        self.chatctl("user", "remove", "1")
+        self.assertEqual([t for t in self.listed("token", "list") if t["user"] == "1"], [])
+        chats = {c["id"]: (c["owner"], c["participants"]) for c in self.listed("chat", "list")}
+        self.assertEqual(chats, {chat: ("2", ["2"]), direct: (None, ["1", "2"])})
+        self.assertIn("no user 1", self.chatctl("user", "remove", "1", status=1))
+        self.chatctl("user", "remove", status=64)
+
+    def test_participants(self):
+        self.chatctl("user", "add", "--id", "3", "--name", "Alan")
+        chat = str(self.listed("chat", "create", "--owner", "1")["id"])
+        self.chatctl("chat", "add-user", chat, "--user", "2", "--user", "3")
+        self.assertIn("already", self.chatctl("chat", "add-user", chat, "--user", "2", status=1))
+        self.assertIn("not exist", self.chatctl("chat", "add-user", chat, "--user", "9", status=1))
+        self.assertIn("no such chat", self.chatctl("chat", "add-user", "999", "--user", "2", status=1))
+        self.chatctl("chat", "remove-user", chat, "--user", "1")
+        row = self.listed("chat", "list")[0]
+        self.assertEqual((row["owner"], row["participants"]), ("2", ["2", "3"]))
+        self.assertIn("is no participant", self.chatctl("chat", "remove-user", chat, "--user", "1", status=1))
+        direct = str(self.listed("chat", "create", "--owner", "1", "--user", "2", "--direct")["id"])
+        self.assertIn("direct", self.chatctl("chat", "remove-user", direct, "--user", "1", status=1))
+        self.chatctl("chat", "add-user", chat, status=64)
+        self.chatctl("chat", "add-user", "x", "--user", "1", status=64)
+
     def test_tokens(self):
         token = self.chatctl("token", "create", "--user", "1").strip()
         number, secret = token.split("|")

@@ -8,6 +8,7 @@
 #include "broker/registry/history.h"
 #include "common/base/mem.h"
 #include "common/loop/loop.h"
+#include "common/wire/wire.h"
 
 static void count(void *ctx, uint64_t conn, uint32_t worker)
 {
@@ -16,6 +17,18 @@ static void count(void *ctx, uint64_t conn, uint32_t worker)
 	(void)conn;
 	(void)worker;
 	++*n;
+}
+
+static void take_state(const struct broker *b, struct admin_worker *row)
+{
+	struct wire_worker_state state;
+
+	dispatch_worker_said(b->dispatch, row->number, &state);
+	row->draining = state.draining != 0;
+	row->drain_left = state.drain_left;
+#define WORKER_METRIC(field, type, name, help) row->field = state.field;
+#include "broker/admin/worker_metrics.def"
+#undef WORKER_METRIC
 }
 
 static void take_workers(struct broker *b, struct admin_facts *f)
@@ -38,6 +51,7 @@ static void take_workers(struct broker *b, struct admin_facts *f)
 			.held = lane_held(lane),
 		};
 		registry_worker_conns(b->registry, row->number, count, &row->connections);
+		take_state(b, row);
 	}
 	c = server_counts(b->server);
 	f->worker_rows = b->worker_rows;

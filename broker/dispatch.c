@@ -194,6 +194,13 @@ static void dispatch_sync_end(struct dispatch *d, struct peer *p, const struct w
 		chat_all_recalled(d->parts.chat, d->now.mono);
 }
 
+static void dispatch_worker_state(struct dispatch *d, struct peer *p,
+				  const struct wire_worker_state *m)
+{
+	(void)d;
+	p->state = *m;
+}
+
 #define TAKE(name) \
 	static bool take_##name(struct dispatch *d, struct peer *p, struct slice body) \
 	{ \
@@ -219,6 +226,7 @@ TAKE(sync_begin)
 TAKE(sync_end)
 TAKE(note_again)
 TAKE(conn_gone)
+TAKE(worker_state)
 
 static bool (*const table[])(struct dispatch *d, struct peer *p, struct slice body) = {
 	[WIRE_CONN_OPEN] = take_conn_open, [WIRE_CONN_CLOSE] = take_conn_close,
@@ -228,7 +236,7 @@ static bool (*const table[])(struct dispatch *d, struct peer *p, struct slice bo
 	[WIRE_TERMINATE] = take_terminate, [WIRE_AUTHORIZE] = take_authorize,
 	[WIRE_CHAT_CALL] = take_chat_call, [WIRE_SYNC_BEGIN] = take_sync_begin,
 	[WIRE_SYNC_END] = take_sync_end,   [WIRE_NOTE_AGAIN] = take_note_again,
-	[WIRE_CONN_GONE] = take_conn_gone,
+	[WIRE_CONN_GONE] = take_conn_gone, [WIRE_WORKER_STATE] = take_worker_state,
 };
 
 static void handle(struct dispatch *d, struct peer *peer, uint8_t kind, struct slice body)
@@ -254,6 +262,7 @@ static bool is_retelling(uint8_t kind, struct slice body)
 	case WIRE_SYNC_END:
 	case WIRE_CONN_OPEN:
 	case WIRE_NOTE_AGAIN:
+	case WIRE_WORKER_STATE:
 		return true;
 	case WIRE_SUBSCRIBE:
 		return wire_decode_subscribe(body, &subscribe) &&
@@ -425,4 +434,26 @@ void dispatch_counts(const struct dispatch *d, struct dispatch_counts *ret)
 uint32_t dispatch_unstable(const struct dispatch *d)
 {
 	return stable_waiting(d->stable);
+}
+
+void dispatch_worker_said(const struct dispatch *d, uint32_t number, struct wire_worker_state *ret)
+{
+	const struct peer *p = dispatch_peer(d, number);
+
+	*ret = p != NULL ? p->state : (struct wire_worker_state){0};
+}
+
+unsigned dispatch_order(struct dispatch *d, uint8_t what, uint32_t number)
+{
+	struct wire_order m = {.what = what};
+	unsigned n = 0;
+
+	dispatch_enter(d);
+	for (struct peer *p = d->peers; p != NULL; p = p->hh.next) {
+		if (p->lane == NULL || (number != 0 && p->number != number))
+			continue;
+		dispatch_send(d, p, WIRE_ORDER, wire_encode_order(&d->record, &m));
+		n++;
+	}
+	return n;
 }

@@ -20,6 +20,7 @@ struct peer {
 	uint32_t number;
 	struct lane *lane; /* NULL: gone, but its last records still wait in the hold */
 	struct stable_queue acks;
+	struct wire_worker_state state; /* as it told last */
 };
 
 /* The subscription that is being made, for the op that answers it. */

@@ -104,6 +104,16 @@ void control_ready(struct control *c)
 	tell(c, CONTROL_READY);
 }
 
+void control_ask_reload(struct control *c)
+{
+	tell(c, CONTROL_RELOAD);
+}
+
+void control_ask_replacement(struct control *c)
+{
+	tell(c, CONTROL_REPLACE);
+}
+
 void control_free(struct control *c)
 {
 	if (c == NULL)

@@ -32,6 +32,10 @@ MALLOC_LIKE struct control *control_new(struct loop *loop, int fd, const struct 
 /* The worker serves now: its predecessor may drain, and systemd be told. */
 void control_ready(struct control *c);
 
+/* An operator wants it: to read the configuration anew, or another worker in place of this one. */
+void control_ask_reload(struct control *c);
+void control_ask_replacement(struct control *c);
+
 /* Not from within its callbacks. NULL is allowed. */
 void control_free(struct control *c);
 

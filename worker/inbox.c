@@ -192,6 +192,11 @@ static void on_settled(struct worker *w, const struct wire_settled *m)
 	departed_settled(w->departed, m->conn, m->channel);
 }
 
+static void on_order(struct worker *w, const struct wire_order *m)
+{
+	worker_order(w, m->what);
+}
+
 /* ---- questions and publishes ---- */
 
 static void on_published(struct worker *w, const struct wire_published *m)
@@ -252,6 +257,7 @@ TAKE(reply)
 TAKE(authorized)
 TAKE(note)
 TAKE(settled)
+TAKE(order)
 
 static bool (*const table[])(struct worker *w, struct slice body) = {
 	[WIRE_WORKER_INFO] = take_worker_info,
@@ -270,6 +276,7 @@ static bool (*const table[])(struct worker *w, struct slice body) = {
 	[WIRE_AUTHORIZED] = take_authorized,
 	[WIRE_NOTE] = take_note,
 	[WIRE_SETTLED] = take_settled,
+	[WIRE_ORDER] = take_order,
 };
 
 void inbox_record(struct worker *w, uint8_t kind, struct slice body)

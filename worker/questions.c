@@ -39,6 +39,7 @@ struct questions {
 	uint32_t waiting_count;
 	uint64_t next_req;
 	uint64_t next_number;
+	uint64_t unavailable;
 };
 
 struct questions *questions_new(void)
@@ -113,6 +114,7 @@ static void answer_unavailable(struct worker *w, struct question *it)
 		.body = SLICE("The server cannot do this at the moment"),
 	};
 
+	w->questions->unavailable++;
 	answer(w, it, &a);
 }
 
@@ -163,6 +165,7 @@ static bool add(struct worker *w, uint8_t kind, uint64_t id, uint64_t session, w
 	if (!buf_ok(&w->record) || q->waiting_count >= conf->pending_requests ||
 	    q->bytes + body.n + ENTRY_COST > conf->pending_memory) {
 		buf_clear(&w->record);
+		q->unavailable++;
 		return false;
 	}
 	it = mem_zalloc(sizeof(*it) + body.n);
@@ -232,6 +235,16 @@ void questions_stable(struct worker *w, uint64_t number)
 
 	if (it != NULL && it->answered)
 		drop(w->questions, it);
+}
+
+void questions_stats(const struct questions *q, struct questions_stats *ret)
+{
+	*ret = (struct questions_stats){
+		.waiting = q->waiting_count,
+		.unstable = HASH_COUNT(q->published) + HASH_COUNT(q->asked) - q->waiting_count,
+		.bytes = q->bytes,
+		.unavailable = q->unavailable,
+	};
 }
 
 /* ---- time, and other brokers ---- */

@@ -21,6 +21,15 @@ void questions_go_on(struct worker *w);
 /* Those that have waited too long are answered with 503; for every tick. */
 void questions_turn(struct worker *w, usec_t now);
 
+struct questions_stats {
+	uint32_t waiting;     /* for an answer */
+	uint32_t unstable;    /* publishes that were answered, and not yet called stable */
+	size_t bytes;	      /* of both */
+	uint64_t unavailable; /* answered with 503, for want of room too; only ever grows */
+};
+
+void questions_stats(const struct questions *q, struct questions_stats *ret);
+
 /* From the broker. */
 void questions_answered(struct worker *w, uint64_t req, const struct worker_answer *a);
 void questions_published(struct worker *w, const struct wire_published *m);

@@ -16,6 +16,7 @@
 
 #define DRAIN_DEFAULT (30 * USEC_PER_SEC)
 #define SILENT_DEFAULT (10 * USEC_PER_SEC)
+#define WISH_PAUSE (1 * USEC_PER_SEC)
 #define TURN_MAX_MS 500 /* also what the watchdog of systemd is fed by */
 
 struct supervisor *supervisor_new(const struct supervisor_options *options)
@@ -62,6 +63,7 @@ static void stop(struct supervisor *sv)
 static void reload(struct supervisor *sv)
 {
 	notify_reloading();
+	sv->reloaded = clock_mono();
 	sv->announced = false;
 	if (supervisor_has_successor(sv)) {
 		if (sv->checking == 0)
@@ -82,6 +84,15 @@ static void reload(struct supervisor *sv)
 			supervisor_end_child(sv, slot->next, true);
 		slot->next = NULL;
 	}
+}
+
+void supervisor_wish_reload(struct supervisor *sv)
+{
+	usec_t now = clock_mono();
+
+	if (sv->stopping || (sv->reloaded != 0 && now - sv->reloaded < WISH_PAUSE))
+		return;
+	reload(sv);
 }
 
 static void on_signal(struct supervisor *sv)

@@ -136,6 +136,18 @@ static void child_is_ready(struct supervisor *sv, struct child *c)
 	slot->reload = false;
 }
 
+static void heed(struct supervisor *sv, struct child *c, char byte)
+{
+	if (byte == CONTROL_READY)
+		child_is_ready(sv, c);
+	else if (byte == CONTROL_RELOAD)
+		supervisor_wish_reload(sv);
+	else if (byte == CONTROL_REPLACE && c == c->slot->now && !sv->stopping) {
+		c->slot->reload = true;
+		c->slot->start_at = 0;
+	}
+}
+
 void supervisor_hear(struct supervisor *sv, struct child *c)
 {
 	char bytes[64];
@@ -143,10 +155,8 @@ void supervisor_hear(struct supervisor *sv, struct child *c)
 
 	if (n > 0)
 		c->heard = clock_mono();
-	for (ssize_t i = 0; i < n; i++) {
-		if (bytes[i] == CONTROL_READY)
-			child_is_ready(sv, c);
-	}
+	for (ssize_t i = 0; i < n; i++)
+		heed(sv, c, bytes[i]);
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		supervisor_close_fd(&c->control);
 }

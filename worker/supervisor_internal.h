@@ -49,6 +49,7 @@ struct supervisor {
 	char *program;	    /* path of what runs; NULL = not known */
 	pid_t checking;	    /* a new program is asked whether it could; 0 = not */
 	usec_t check_until; /* USEC_NEVER: it took too long */
+	usec_t reloaded;    /* the last time; 0 = never */
 	bool stopping;
 	bool announced; /* READY=1 was sent */
 };
@@ -79,6 +80,9 @@ void supervisor_adopt(struct supervisor *sv);
 
 /* Asks a child to drain, or to end at once. */
 void supervisor_end_child(struct supervisor *sv, struct child *c, bool at_once);
+
+/* As SIGHUP does; wishes that come together, one by way of each child, are one. */
+void supervisor_wish_reload(struct supervisor *sv);
 
 /* Takes in what a child has sent. */
 void supervisor_hear(struct supervisor *sv, struct child *c);

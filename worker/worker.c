@@ -18,6 +18,7 @@
 #include "worker/link/link.h"
 #include "worker/link/seen.h"
 #include "worker/questions.h"
+#include "worker/report.h"
 #include "worker/resync.h"
 #include "worker/session_internal.h"
 #include "worker/supervisor.h"
@@ -110,6 +111,16 @@ void worker_find_chat_app(struct worker *w)
 		w->chat_app_id != NULL ? apps_by_id(w->apps, slice_str(w->chat_app_id)) : NULL;
 }
 
+void worker_order(struct worker *w, uint8_t what)
+{
+	if (w->control == NULL)
+		return; /* it is about to begin */
+	if (what == WIRE_ORDER_RELOAD)
+		control_ask_reload(w->control);
+	else if (what == WIRE_ORDER_REPLACE)
+		control_ask_replacement(w->control);
+}
+
 /* ---- callbacks of the lane ---- */
 
 static void on_record(void *ctx, uint8_t kind, struct slice body)
@@ -125,6 +136,7 @@ static void on_up(void *ctx, bool new_broker)
 	/* A new one says first who we are and which applications there are. */
 	if (new_broker) {
 		buf_clear(&w->late);
+		w->brokers++;
 		resync_forget(w);
 	} else if (w->welcomed)
 		resync_resume(w);
@@ -234,6 +246,7 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
 	if (w->broker == BROKER_UP)
 		departed_turn(w->departed, worker_now(w));
 	drain_step(w);
+	report_turn(w);
 }
 
 /* ---- the life ---- */
@@ -287,6 +300,7 @@ static void open_state(struct worker *w)
 		departed_new(MAX(conf->presence.grace, conf->chat.offline_grace) + DEPARTED_MARGIN,
 			     conf->worker.pending_memory);
 	w->questions = questions_new();
+	buf_init(&w->reported, 4096);
 	w->api = api_new(conf);
 }
 
@@ -373,6 +387,7 @@ static void close_all(struct worker *w)
 	addresses_free(w->addresses);
 	seen_free(w->seen);
 	departed_free(w->departed);
+	buf_done(&w->reported);
 	session_table_done(&w->sessions);
 	buf_done(&w->out);
 	buf_done(&w->record);

@@ -79,6 +79,10 @@ struct worker {
 	enum worker_sync sync;
 	bool welcomed;
 	bool draining;
+	uint32_t brokers;     /* that have been there */
+	uint32_t reported_to; /* which of them was told what stands in `reported` */
+	struct buf reported;
+	usec_t report_at;
 	uint32_t number;      /* of this worker; 0 before the first welcome */
 	uint32_t apps_wanted; /* still to come after WORKER_INFO */
 	uint64_t conn_counter;
@@ -137,6 +141,9 @@ void worker_out_done(struct worker *w);
 void worker_release(struct worker *w);
 /* The applications are known: handshakes that were held are judged. */
 void worker_release_held(struct worker *w);
+
+/* An operator's wish (WIRE_ORDER), which is the supervisor's to fulfil. */
+void worker_order(struct worker *w, uint8_t what);
 
 /* Which application the chat belongs to, by id; it may be told later than its name. */
 void worker_set_chat_app(struct worker *w, struct slice id);

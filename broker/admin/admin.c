@@ -1,6 +1,7 @@
 #include "broker/admin/admin.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
@@ -25,7 +27,7 @@
 struct admin {
 	struct evhttp *http;
 	char *socket;
-	admin_facts_fn *fn;
+	const struct admin_ops *ops;
 	void *ctx;
 };
 
@@ -61,7 +63,7 @@ static void tell(struct admin *a, struct evhttp_request *req, const char *type,
 	struct admin_facts facts = {0};
 	struct buf out;
 
-	a->fn(a->ctx, &facts);
+	a->ops->facts(a->ctx, &facts);
 	buf_init(&out, ANSWER_MAX);
 	write(&out, &facts);
 	answer(req, buf_ok(&out) ? 200 : 503, type, buf_slice(&out));
@@ -75,7 +77,7 @@ static void on_ready(struct evhttp_request *req, void *ctx)
 	struct buf out;
 	bool ready;
 
-	a->fn(a->ctx, &facts);
+	a->ops->facts(a->ctx, &facts);
 	buf_init(&out, ANSWER_MAX);
 	ready = admin_ready(&out, &facts);
 	answer(req, ready ? 200 : 503, json_type, buf_slice(&out));
@@ -102,16 +104,104 @@ static void guarded(struct evhttp_request *req, void *ctx,
 		handler(req, ctx);
 }
 
-#define GUARDED(name) \
+/* ---- wishes ---- */
+
+/* Root and who runs the broker; the group may only look. */
+static bool may_change(struct evhttp_request *req)
+{
+	struct evhttp_connection *c = evhttp_request_get_connection(req);
+	int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(c));
+	struct ucred peer;
+	socklen_t n = sizeof(peer);
+	int family = 0;
+	socklen_t m = sizeof(family);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &m) == 0 && family == AF_UNIX &&
+	       getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 &&
+	       (peer.uid == 0 || peer.uid == geteuid());
+}
+
+static void answer_told(struct evhttp_request *req, unsigned workers)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "{\"workers\":%u}", workers);
+	answer(req, 200, json_type, slice_str(text));
+}
+
+static void on_reload(struct evhttp_request *req, void *ctx)
+{
+	struct admin *a = ctx;
+
+	answer_told(req, a->ops->reload(a->ctx));
+}
+
+/* False: what stands there is no number of a worker. */
+static bool worker_of(struct evhttp_request *req, uint32_t *ret_worker)
+{
+	const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(req));
+	struct evkeyvalq params;
+	const char *text;
+	unsigned long long n = 0;
+	bool good;
+
+	*ret_worker = 0;
+	if (query == NULL)
+		return true;
+	if (evhttp_parse_query_str(query, &params) != 0)
+		return false;
+	text = evhttp_find_header(&params, "worker");
+	good = text == NULL || (slice_to_u64(slice_str(text), &n) && n > 0 && n <= UINT32_MAX);
+	evhttp_clear_headers(&params);
+	*ret_worker = (uint32_t)n;
+	return good;
+}
+
+static void on_drain(struct evhttp_request *req, void *ctx)
+{
+	struct admin *a = ctx;
+	uint32_t worker;
+
+	if (worker_of(req, &worker))
+		answer_told(req, a->ops->drain(a->ctx, worker));
+	else
+		evhttp_send_error(req, 400, "Bad Request");
+}
+
+/* ---- the table ---- */
+
+static void look(struct evhttp_request *req, void *ctx,
+		 void (*handler)(struct evhttp_request *req, void *ctx))
+{
+	if (evhttp_request_get_command(req) == EVHTTP_REQ_POST)
+		evhttp_send_error(req, 405, "Method Not Allowed");
+	else
+		guarded(req, ctx, handler);
+}
+
+static void change(struct evhttp_request *req, void *ctx,
+		   void (*handler)(struct evhttp_request *req, void *ctx))
+{
+	if (evhttp_request_get_command(req) != EVHTTP_REQ_POST)
+		evhttp_send_error(req, 405, "Method Not Allowed");
+	else if (!may_change(req))
+		evhttp_send_error(req, 403, "Forbidden");
+	else
+		guarded(req, ctx, handler);
+}
+
+#define ROUTE(guard, name) \
 	static void take_##name(struct evhttp_request *req, void *ctx) \
 	{ \
-		guarded(req, ctx, on_##name); \
+		guard(req, ctx, on_##name); \
 	}
 
-GUARDED(live)
-GUARDED(ready)
-GUARDED(metrics)
-GUARDED(status)
+ROUTE(look, live)
+ROUTE(look, ready)
+ROUTE(look, metrics)
+ROUTE(look, status)
+ROUTE(change, reload)
+ROUTE(change, drain)
 
 static const struct {
 	const char *path;
@@ -121,6 +211,8 @@ static const struct {
 	{"/ready", take_ready},
 	{"/metrics", take_metrics},
 	{"/status", take_status},
+	{"/reload", take_reload},
+	{"/drain", take_drain},
 };
 
 /* ---- addresses ---- */
@@ -181,18 +273,18 @@ static int bind_socket(struct admin *a, const char *path)
 
 /* ---- life ---- */
 
-int admin_new(struct loop *loop, const struct admin_options *options, admin_facts_fn *fn, void *ctx,
-	      struct admin **ret_admin)
+int admin_new(struct loop *loop, const struct admin_options *options, const struct admin_ops *ops,
+	      void *ctx, struct admin **ret_admin)
 {
 	struct admin *a = NEW(struct admin);
 	int r = 0;
 
-	a->fn = fn;
+	a->ops = ops;
 	a->ctx = ctx;
 	a->http = evhttp_new(loop_base(loop));
 	if (a->http == NULL)
 		die("evhttp_new");
-	evhttp_set_allowed_methods(a->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+	evhttp_set_allowed_methods(a->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST);
 	evhttp_set_max_headers_size(a->http, 8192);
 	evhttp_set_max_body_size(a->http, 4096);
 	evhttp_set_timeout(a->http, REQUEST_SECONDS);

@@ -51,6 +51,19 @@ static void put_sessions(struct buf *out, const struct admin_facts *f)
 				 f->session_rows[i].role, f->session_rows[i].queued);
 }
 
+/* One row of each number for each worker. */
+static void put_worker_numbers(struct buf *out, const struct admin_facts *f)
+{
+#define WORKER_METRIC(field, type, name, help) \
+	put_head(out, type, name, help); \
+	for (size_t i = 0; i < f->worker_count; i++) \
+		(void)buf_printf(out, "%s{slot=\"%u\",worker=\"%u\"} %" PRIu64 "\n", name, \
+				 f->worker_rows[i].slot, f->worker_rows[i].number, \
+				 f->worker_rows[i].field);
+#include "broker/admin/worker_metrics.def"
+#undef WORKER_METRIC
+}
+
 void admin_metrics(struct buf *out, const struct admin_facts *f)
 {
 	put_head(out, GAUGE, "chat_build_info", "Always 1; the version is its label");
@@ -61,6 +74,7 @@ void admin_metrics(struct buf *out, const struct admin_facts *f)
 #include "broker/admin/metrics.def"
 #undef METRIC
 	put_workers(out, f);
+	put_worker_numbers(out, f);
 	put_sessions(out, f);
 }
 
@@ -132,9 +146,16 @@ static void status_workers(struct buf *out, const struct admin_facts *f)
 
 		(void)buf_printf(out,
 				 "%s{\"number\":%u,\"slot\":%u,\"generation\":%" PRIu64
-				 ",\"connections\":%u,\"unacknowledged_bytes\":%" PRIu64 "}",
+				 ",\"connections\":%u,\"unacknowledged_bytes\":%" PRIu64
+				 ",\"draining\":%s,\"drain_left\":%u",
 				 i > 0 ? "," : "", w->number, w->slot, w->generation,
-				 w->connections, w->held);
+				 w->connections, w->held, w->draining ? "true" : "false",
+				 w->drain_left);
+#define WORKER_METRIC(field, type, name, help) \
+	(void)buf_printf(out, ",\"" #field "\":%" PRIu64, w->field);
+#include "broker/admin/worker_metrics.def"
+#undef WORKER_METRIC
+		(void)buf_addc(out, '}');
 	}
 	(void)buf_addc(out, ']');
 }

@@ -19,6 +19,12 @@ struct admin_worker {
 	uint64_t generation;
 	uint32_t connections;
 	uint64_t held; /* bytes that it has not acknowledged */
+	/* as it says of itself, a second ago */
+	bool draining;
+	uint32_t drain_left; /* seconds */
+#define WORKER_METRIC(field, type, name, help) uint64_t field;
+#include "broker/admin/worker_metrics.def"
+#undef WORKER_METRIC
 };
 
 struct admin_app {

@@ -49,6 +49,12 @@ enum wire_query_what {
 	WIRE_QUERY_CONNECTIONS
 };
 
+/* order.what */
+enum wire_order_what {
+	WIRE_ORDER_RELOAD = 1, /* read the configuration, replace all workers */
+	WIRE_ORDER_REPLACE,    /* replace this worker; its clients go to the others */
+};
+
 enum wire_cache { WIRE_CACHE_NONE = 0, WIRE_CACHE_HIT, WIRE_CACHE_MISS };
 
 /* chat_call.route; the fields each one uses stand beside it */

@@ -183,6 +183,12 @@ void worker_release(struct worker *w)
 	(void)w;
 }
 
+void worker_order(struct worker *w, uint8_t what)
+{
+	(void)w;
+	(void)what;
+}
+
 static void serve_nothing(struct worker *w, struct session *s, const struct http_request *r)
 {
 	struct http_response none = {.status = 404, .keep_alive = true};

@@ -19,7 +19,7 @@
 #include "common/loop/loop.h"
 
 static const struct admin_worker workers[] = {
-	{.number = 3, .slot = 0, .generation = 1, .connections = 5, .held = 100},
+	{.number = 3, .slot = 0, .generation = 1, .connections = 5, .held = 100, .slow = 9},
 	{.number = 4, .slot = 1, .generation = 2},
 };
 static const struct admin_app apps[] = {
@@ -71,6 +71,7 @@ static void test_metrics(void **state)
 			  "chat_events_published_total 77\n");
 	expect_part(&out, "chat_worker_connections{slot=\"0\",worker=\"3\"} 5\n");
 	expect_part(&out, "chat_worker_unacknowledged_bytes{slot=\"1\",worker=\"4\"} 0\n");
+	expect_part(&out, "chat_worker_slow_total{slot=\"0\",worker=\"3\"} 9\n");
 	expect_part(&out, "chat_database_session_up{role=\"control\"} 1\n");
 	buf_done(&out);
 }
@@ -88,7 +89,7 @@ static void test_status_is_json(void **state)
 	expect_part(&out, "\"node\":\"here\",\"pid\":42,\"ready\":true");
 	expect_part(&out, "\"database\":{\"state\":\"away\",\"fault\":\"no \\\"route\\\"\"");
 	expect_part(&out, "{\"number\":3,\"slot\":0,\"generation\":1,\"connections\":5,"
-			  "\"unacknowledged_bytes\":100}");
+			  "\"unacknowledged_bytes\":100,\"draining\":false,");
 	expect_part(&out, "{\"id\":\"chat\\\"app\",\"enabled\":true,\"chat\":true,"
 			  "\"connections\":5}");
 	expect_part(&out, "\"counts\":{\"connections\":5,");
@@ -130,6 +131,24 @@ static void facts_fn(void *ctx, struct admin_facts *ret)
 	*ret = some_facts();
 }
 
+static unsigned reloads;
+static uint32_t drained;
+
+static unsigned on_reload(void *ctx)
+{
+	(void)ctx;
+	return ++reloads;
+}
+
+static unsigned on_drain(void *ctx, uint32_t worker)
+{
+	(void)ctx;
+	drained = worker;
+	return 2;
+}
+
+static const struct admin_ops ops = {.facts = facts_fn, .reload = on_reload, .drain = on_drain};
+
 /* What the admin socket answers; NUL-terminated, for the caller to free(). */
 static char *ask(struct loop *loop, const char *path, const char *request)
 {
@@ -166,6 +185,8 @@ static void expect_answer(struct loop *loop, const char *path, const char *reque
 	free(answer);
 }
 
+#define POST(path) "POST " path " HTTP/1.0\r\nContent-Length: 0\r\n\r\n"
+
 static void test_the_socket_answers(void **state)
 {
 	char dir[] = "/tmp/admin-XXXXXX";
@@ -179,7 +200,7 @@ static void test_the_socket_answers(void **state)
 	assert_non_null(mkdtemp(dir));
 	(void)snprintf(path, sizeof(path), "%s/admin.sock", dir);
 	options.socket = path;
-	assert_int_equal(admin_new(loop, &options, facts_fn, NULL, &admin), 0);
+	assert_int_equal(admin_new(loop, &options, &ops, NULL, &admin), 0);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0660);
 	expect_answer(loop, path, "GET /live HTTP/1.0\r\n\r\n", " 200 ", "{\"live\":true}");
@@ -187,8 +208,17 @@ static void test_the_socket_answers(void **state)
 	expect_answer(loop, path, "GET /status HTTP/1.0\r\n\r\n", " 200 ", "\"pid\":42");
 	expect_answer(loop, path, "GET /metrics HTTP/1.0\r\n\r\n", " 200 ", "chat_connections 5\n");
 	expect_answer(loop, path, "GET /other HTTP/1.0\r\n\r\n", " 404 ", "");
-	expect_answer(loop, path, "POST /status HTTP/1.0\r\nContent-Length: 0\r\n\r\n", " 501 ",
-		      "");
+	expect_answer(loop, path, POST("/status"), " 405 ", "");
+	expect_answer(loop, path, POST("/reload"), " 200 ", "{\"workers\":1}");
+	expect_answer(loop, path, POST("/drain?worker=7"), " 200 ", "{\"workers\":2}");
+	assert_int_equal(drained, 7);
+	expect_answer(loop, path, POST("/drain"), " 200 ", "{\"workers\":2}");
+	assert_int_equal(drained, 0);
+	expect_answer(loop, path, POST("/drain?worker=x"), " 400 ", "");
+	expect_answer(loop, path, "GET /reload HTTP/1.0\r\n\r\n", " 405 ", "");
+	expect_answer(loop, path, "POST /reload HTTP/1.0\r\nOrigin: https://a.example\r\n\r\n",
+		      " 403 ", "");
+	assert_int_equal(reloads, 1);
 	expect_answer(loop, path, "GET /status HTTP/1.0\r\nOrigin: https://a.example\r\n\r\n",
 		      " 403 ", "");
 	admin_free(admin);
@@ -204,11 +234,11 @@ static void test_an_address_that_cannot_be_had(void **state)
 	struct admin *admin = NULL;
 
 	(void)state;
-	assert_true(admin_new(loop, &options, facts_fn, NULL, &admin) < 0);
+	assert_true(admin_new(loop, &options, &ops, NULL, &admin) < 0);
 	options.socket = NULL;
 	options.host = "192.0.2.1"; /* of no interface */
 	options.port = 1;
-	assert_true(admin_new(loop, &options, facts_fn, NULL, &admin) < 0);
+	assert_true(admin_new(loop, &options, &ops, NULL, &admin) < 0);
 	assert_null(admin);
 	loop_free(loop);
 }

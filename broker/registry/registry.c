@@ -12,7 +12,6 @@ struct registry *registry_new(const struct registry_options *options,
 	reg->options = *options;
 	reg->ops = ops;
 	reg->ctx = ctx;
-	TAILQ_INIT(&reg->all_conns);
 	TAILQ_INIT(&reg->all_users);
 	TAILQ_INIT(&reg->graces);
 	TAILQ_INIT(&reg->leaving);
@@ -50,7 +49,7 @@ void registry_conn_row_of(const struct conn *c, struct registry_conn *ret)
 		.worker = c->worker->number,
 		.app = c->app,
 		.socket_id = slice_of(c->text, c->socket_id_n),
-		.user_id = user_id(c->user),
+		.user_id = user_id(conn_user(c)),
 		.address = slice_of(c->text + c->socket_id_n, c->address_n),
 		.agent = slice_of(c->text + c->socket_id_n + c->address_n, c->agent_n),
 		.opened_at = c->opened_at,
@@ -65,7 +64,7 @@ void registry_sub_row_of(const struct sub *s, struct registry_sub *ret)
 		.app = s->conn->app,
 		.channel = channel_text(s->channel),
 		.user_id = s->member != NULL ? slice_of(s->member->id, s->member->id_n)
-					     : user_id(s->conn->user),
+					     : user_id(conn_user(s->conn)),
 		.user_info = slice_of(s->info, s->info_n),
 		.joined_at = s->joined_at,
 	};
@@ -75,10 +74,21 @@ void registry_sub_row_of(const struct sub *s, struct registry_sub *ret)
 
 struct conn *registry_find_conn(const struct registry *reg, uint64_t number)
 {
-	struct conn *c;
+	return conn_table_get(&reg->conns, number);
+}
 
-	HASH_FIND(hh, reg->conns, &number, sizeof(number), c);
-	return c;
+struct conn *registry_next_conn(const struct registry *reg, const struct conn *c)
+{
+	const struct worker_state *w = c != NULL ? c->worker : NULL;
+	struct conn *next = c != NULL ? TAILQ_NEXT(c, of_worker) : NULL;
+
+	while (next == NULL) {
+		w = w != NULL ? w->hh.next : reg->workers;
+		if (w == NULL)
+			return NULL;
+		next = TAILQ_FIRST(&w->conns);
+	}
+	return next;
 }
 
 static struct worker_state *worker_of(struct registry *reg, uint32_t number)
@@ -117,8 +127,7 @@ void registry_open(struct registry *reg, struct moment now, const struct registr
 	memcpy(c->text + id.n, address.p != NULL ? address.p : "", address.n);
 	memcpy(c->text + id.n + address.n, agent.p != NULL ? agent.p : "", agent.n);
 	TAILQ_INIT(&c->subs);
-	HASH_ADD(hh, reg->conns, number, sizeof(c->number), c);
-	TAILQ_INSERT_TAIL(&reg->all_conns, c, all);
+	conn_table_put(&reg->conns, c);
 	TAILQ_INSERT_TAIL(&c->worker->conns, c, of_worker);
 	registry_app_state(reg, c->app)->connections++;
 	reg->stats.connections++;
@@ -129,12 +138,12 @@ void registry_open(struct registry *reg, struct moment now, const struct registr
 static void conn_free(struct registry *reg, struct conn *c)
 {
 	if (reg->walk_conn == c)
-		reg->walk_conn = TAILQ_NEXT(c, all);
-	HASH_DELETE(hh, reg->conns, c);
-	TAILQ_REMOVE(&reg->all_conns, c, all);
+		reg->walk_conn = registry_next_conn(reg, c);
+	conn_table_remove(&reg->conns, c);
 	TAILQ_REMOVE(&c->worker->conns, c, of_worker);
 	reg->apps[c->app].connections--;
 	reg->stats.connections--;
+	free(c->identity);
 	free(c);
 }
 
@@ -261,7 +270,7 @@ void registry_free(struct registry *reg)
 
 	if (reg == NULL)
 		return;
-	while ((c = TAILQ_FIRST(&reg->all_conns)) != NULL) {
+	while ((c = registry_next_conn(reg, NULL)) != NULL) {
 		while ((s = TAILQ_FIRST(&c->subs)) != NULL) {
 			TAILQ_REMOVE(&c->subs, s, of_conn);
 			if (s->member != NULL)
@@ -280,6 +289,7 @@ void registry_free(struct registry *reg)
 		HASH_DELETE(hh, reg->workers, w);
 		free(w);
 	}
+	conn_table_done(&reg->conns);
 	free(reg->apps);
 	buf_done(&reg->text);
 	free(reg);

@@ -2,6 +2,7 @@
 #ifndef BROKER_REGISTRY_REGISTRY_INTERNAL_H
 #define BROKER_REGISTRY_REGISTRY_INTERNAL_H
 
+#include "broker/registry/conn_table.h"
 #include "broker/registry/registry.h"
 #include "common/base/limits.h"
 #include "common/base/list.h"
@@ -65,12 +66,22 @@ struct channel {
 };
 TAILQ_HEAD(channels, channel);
 
+/* Who a connection is, once it is somebody. */
+struct identity {
+	TAILQ_ENTRY(identity) of_user;
+	TAILQ_ENTRY(identity) of_signin;
+	struct conn *conn;
+	struct user *user;   /* identified as */
+	struct user *signin; /* signed in as */
+};
+TAILQ_HEAD(identities, identity);
+
 struct user {
 	UT_hash_handle hh; /* app_state.users, by id */
 	TAILQ_ENTRY(user) all;
-	TAILQ_ENTRY(user) grace;      /* registry.leaving, while it has no connection */
-	TAILQ_HEAD(, conn) conns;     /* identified as this user */
-	TAILQ_HEAD(, conn) signed_in; /* by pusher:signin */
+	TAILQ_ENTRY(user) grace;     /* registry.leaving, while it has no connection */
+	struct identities conns;     /* identified as this user */
+	struct identities signed_in; /* by pusher:signin */
 	uint32_t app;
 	uint32_t count; /* of conns */
 	bool online;
@@ -84,20 +95,16 @@ struct user {
 };
 TAILQ_HEAD(users, user);
 
+/* There are many of them, and most are nobody: what few need stands elsewhere. */
 struct conn {
-	UT_hash_handle hh; /* registry.conns, by number */
-	TAILQ_ENTRY(conn) all;
 	TAILQ_ENTRY(conn) of_worker;
-	TAILQ_ENTRY(conn) of_user;
-	TAILQ_ENTRY(conn) of_signin;
 	uint64_t number;
 	struct worker_state *worker;
-	struct user *user;   /* identified as */
-	struct user *signin; /* signed in as */
+	struct identity *identity; /* NULL = nobody */
 	struct subs subs;
 	uint64_t mark; /* of the walk that visited it last */
-	uint32_t app;
 	wall_us_t opened_at;
+	uint32_t app;
 	uint16_t socket_id_n;
 	uint16_t address_n;
 	uint16_t agent_n;
@@ -124,8 +131,7 @@ struct registry {
 	void *ctx;
 	struct app_state *apps; /* by index */
 	uint32_t napps;
-	struct conn *conns; /* by number */
-	struct conns all_conns;
+	struct conn_table conns;
 	struct users all_users;
 	struct worker_state *workers;
 	struct members graces;	/* members without subscription, by deadline */
@@ -144,6 +150,12 @@ static inline struct slice user_id(const struct user *u)
 	return u != NULL ? slice_of(u->id, u->id_n) : SLICE_NONE;
 }
 
+/* Whom it was first identified as; NULL = nobody. */
+static inline struct user *conn_user(const struct conn *c)
+{
+	return c->identity != NULL ? c->identity->user : NULL;
+}
+
 static inline struct slice channel_text(const struct channel *c)
 {
 	return slice_of(c->name, c->name_n);
@@ -153,6 +165,8 @@ static inline struct slice channel_text(const struct channel *c)
 
 struct app_state *registry_app_state(struct registry *reg, uint32_t app);
 struct conn *registry_find_conn(const struct registry *reg, uint64_t number);
+/* The one behind it in a walk over all; NULL = the first, or none is left. */
+struct conn *registry_next_conn(const struct registry *reg, const struct conn *c);
 void registry_conn_row_of(const struct conn *c, struct registry_conn *ret);
 void registry_sub_row_of(const struct sub *s, struct registry_sub *ret);
 

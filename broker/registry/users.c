@@ -72,13 +72,22 @@ static void tell_row(struct registry *reg, struct moment now, struct user *u)
 
 /* ---- coming ---- */
 
+static struct identity *identity_of(struct conn *c)
+{
+	if (c->identity == NULL) {
+		c->identity = NEW(struct identity);
+		c->identity->conn = c;
+	}
+	return c->identity;
+}
+
 static void come(struct registry *reg, struct moment now, struct user *u, struct conn *c)
 {
 	struct registry_conn row;
 	bool was_online = u->online;
 
-	c->user = u;
-	TAILQ_INSERT_TAIL(&u->conns, c, of_user);
+	identity_of(c)->user = u;
+	TAILQ_INSERT_TAIL(&u->conns, c->identity, of_user);
 	u->count++;
 	u->last_seen = 0;
 	if (u->in_grace) {
@@ -102,8 +111,8 @@ bool registry_identify(struct registry *reg, struct moment now, uint64_t conn, s
 
 	if (c == NULL || id.n == 0)
 		return false;
-	if (c->user != NULL)
-		return slice_eq(user_id(c->user), id);
+	if (conn_user(c) != NULL)
+		return slice_eq(user_id(conn_user(c)), id);
 	come(reg, now, find_or_new(reg, c->app, id), c);
 	return true;
 }
@@ -111,13 +120,15 @@ bool registry_identify(struct registry *reg, struct moment now, uint64_t conn, s
 bool registry_sign_in(struct registry *reg, struct moment now, uint64_t conn, struct slice id)
 {
 	struct conn *c = registry_find_conn(reg, conn);
+	struct identity *who;
 
 	if (c == NULL || id.n == 0)
 		return false;
-	if (c->signin != NULL)
-		return slice_eq(user_id(c->signin), id);
-	c->signin = find_or_new(reg, c->app, id);
-	TAILQ_INSERT_TAIL(&c->signin->signed_in, c, of_signin);
+	who = identity_of(c);
+	if (who->signin != NULL)
+		return slice_eq(user_id(who->signin), id);
+	who->signin = find_or_new(reg, c->app, id);
+	TAILQ_INSERT_TAIL(&who->signin->signed_in, who, of_signin);
 	(void)registry_identify(reg, now, conn, id); /* keeps whom it was before, if anybody */
 	return true;
 }
@@ -126,7 +137,8 @@ bool registry_is_signed_in(const struct registry *reg, uint64_t conn, struct sli
 {
 	const struct conn *c = registry_find_conn(reg, conn);
 
-	return c != NULL && c->signin != NULL && slice_eq(user_id(c->signin), id);
+	return c != NULL && c->identity != NULL && c->identity->signin != NULL &&
+	       slice_eq(user_id(c->identity->signin), id);
 }
 
 /* ---- going ---- */
@@ -157,19 +169,20 @@ static void begin_grace(struct registry *reg, struct moment now, struct user *u)
 
 void users_leave(struct registry *reg, struct moment now, struct conn *c)
 {
-	struct user *signin = c->signin;
-	struct user *u = c->user;
+	struct identity *who = c->identity;
+	struct user *signin = who != NULL ? who->signin : NULL;
+	struct user *u = conn_user(c);
 
 	if (signin != NULL) {
-		c->signin = NULL;
-		TAILQ_REMOVE(&signin->signed_in, c, of_signin);
+		who->signin = NULL;
+		TAILQ_REMOVE(&signin->signed_in, who, of_signin);
 		if (signin != u)
 			release(reg, signin);
 	}
 	if (u == NULL)
 		return;
-	c->user = NULL;
-	TAILQ_REMOVE(&u->conns, c, of_user);
+	who->user = NULL;
+	TAILQ_REMOVE(&u->conns, who, of_user);
 	if (--u->count == 0)
 		u->last_seen = now.wall;
 	tell_row(reg, now, u);
@@ -222,16 +235,16 @@ void registry_user_conns(struct registry *reg, uint32_t app, struct slice id, bo
 {
 	struct walk w = {.reg = reg, .fn = fn, .ctx = ctx};
 	struct user *u = find(reg, app, id);
+	struct identity *who;
 	struct channel *c;
-	struct conn *conn;
 	struct sub *s;
 
 	reg->mark++;
 	if (u != NULL) {
-		TAILQ_FOREACH (conn, &u->conns, of_user)
-			visit(&w, conn);
-		TAILQ_FOREACH (conn, &u->signed_in, of_signin)
-			visit(&w, conn);
+		TAILQ_FOREACH (who, &u->conns, of_user)
+			visit(&w, who->conn);
+		TAILQ_FOREACH (who, &u->signed_in, of_signin)
+			visit(&w, who->conn);
 	}
 	if (!members || app >= reg->napps)
 		return;
@@ -251,7 +264,7 @@ enum { WALK_START, WALK_CONNS, WALK_USERS };
 bool registry_walk(struct registry *reg, uint64_t *cursor, uint32_t most)
 {
 	if (*cursor == WALK_START) {
-		reg->walk_conn = TAILQ_FIRST(&reg->all_conns);
+		reg->walk_conn = registry_next_conn(reg, NULL);
 		reg->walk_user = TAILQ_FIRST(&reg->all_users);
 		*cursor = WALK_CONNS;
 	}
@@ -268,7 +281,7 @@ bool registry_walk(struct registry *reg, uint64_t *cursor, uint32_t most)
 			reg->ops->sub_row(reg->ctx, &sub);
 			n++;
 		}
-		reg->walk_conn = TAILQ_NEXT(c, all);
+		reg->walk_conn = registry_next_conn(reg, c);
 	}
 	if (reg->walk_conn != NULL)
 		return true;

@@ -13,7 +13,6 @@
 #include "common/loop/loop.h"
 #include "common/proc/lockfile.h"
 #include "common/proc/notify.h"
-#include "common/wire/wire.h"
 
 #define LOCK_NAME "broker.lock"
 #define ADMIN_NAME "admin.sock"
@@ -34,9 +33,13 @@ static int take_node(struct broker *b)
 	if (r == -EWOULDBLOCK && b->conf->broker.standby)
 		log_info("broker.waits", "lock=%s pid=%d", path, holder);
 	else if (r == -EWOULDBLOCK)
-		log_err("broker.runs_already", "lock=%s pid=%d", path, holder);
+		log_err("broker.runs_already", "lock=%s pid=%d do=\"stop that one first\"", path,
+			holder);
 	else if (r < 0)
-		log_err("broker.lock", "lock=%s error=%s", path, strerror(-r));
+		log_err("broker.lock",
+			"lock=%s error=\"%s\" do=\"[broker] run_dir must exist and be the "
+			"broker's\"",
+			path, strerror(-r));
 	free(path);
 	if (r == -EWOULDBLOCK)
 		return EX_TEMPFAIL;
@@ -81,6 +84,23 @@ static void on_state(void *ctx, enum store_state state)
 	dispatch_on_database(b->dispatch, state == STORE_UP);
 }
 
+/* A database that is away may come; one that is wrong waits for its operator. */
+static void on_first_answer(void *ctx, const char *refusal)
+{
+	struct broker *b = ctx;
+
+	if (refusal == NULL) {
+		notify_ready(b->waiting ? "waiting for the guard lock" : "serving");
+		return;
+	}
+	log_err("database.refused",
+		"conninfo=\"%s\" fault=\"%s\" do=\"chatctl setup, chatctl migrate, or mend "
+		"[database] in "
+		"chat.conf\"",
+		b->start_conf->database.conninfo, refusal);
+	end(b, EX_CONFIG);
+}
+
 static void on_taken_over(void *ctx)
 {
 	struct broker *b = ctx;
@@ -118,6 +138,7 @@ static void on_stopped(void *ctx)
 }
 
 const struct store_ops broker_store_ops = {
+	.on_first_answer = on_first_answer,
 	.on_state = on_state,
 	.on_taken_over = on_taken_over,
 	.on_token = on_token,
@@ -187,12 +208,15 @@ static void on_stop(evutil_socket_t number, short what, void *ctx)
 	store_stop(b->store, STOP_WITHIN); /* on_stopped() */
 }
 
-static void reload(struct broker *b)
+static void on_reload(evutil_socket_t number, short what, void *ctx)
 {
+	struct broker *b = ctx;
 	struct conf *old = b->conf;
 	struct conf *conf;
 	struct buf changed;
 
+	(void)number;
+	(void)what;
 	if (b->stopping)
 		return;
 	notify_reloading();
@@ -211,37 +235,6 @@ static void reload(struct broker *b)
 	}
 	notify_ready(NULL);
 }
-
-static void on_reload(evutil_socket_t number, short what, void *ctx)
-{
-	(void)number;
-	(void)what;
-	reload(ctx);
-}
-
-/* ---- wishes of operators ---- */
-
-/* The workers read the file themselves. */
-static unsigned wish_reload(void *ctx)
-{
-	struct broker *b = ctx;
-
-	reload(b);
-	return dispatch_order(b->dispatch, WIRE_ORDER_RELOAD, 0);
-}
-
-static unsigned wish_drain(void *ctx, uint32_t worker)
-{
-	struct broker *b = ctx;
-
-	return dispatch_order(b->dispatch, WIRE_ORDER_REPLACE, worker);
-}
-
-static const struct admin_ops admin_callbacks = {
-	.facts = broker_facts,
-	.reload = wish_reload,
-	.drain = wish_drain,
-};
 
 /* ---- the life ---- */
 
@@ -297,9 +290,9 @@ static void close_loop(struct broker *b)
 static int open_admin(struct broker *b)
 {
 	const struct conf_admin *conf = &b->conf->admin;
-	char *path = conf->socket[0] != '\0' ? mem_strdup(conf->socket)
-					     : options_run_path(b->conf, b->lock < 0 ? STANDBY_NAME
-										     : ADMIN_NAME);
+	char *path = conf->socket[0] != '\0'
+			     ? mem_strdup(conf->socket)
+			     : options_run_path(b->conf, b->lock < 0 ? STANDBY_NAME : ADMIN_NAME);
 	struct admin_options options = {.socket = path};
 	struct slice name = SLICE_NONE;
 	char *host = NULL;
@@ -315,7 +308,7 @@ static int open_admin(struct broker *b)
 		else
 			options.host = host;
 	}
-	r = admin_new(b->loop, &options, &admin_callbacks, b, &b->admin);
+	r = admin_new(b->loop, &options, broker_facts, b, &b->admin);
 	free(host);
 	free(path);
 	return r < 0 ? EX_UNAVAILABLE : EX_OK;
@@ -335,7 +328,6 @@ static int serve(struct broker *b)
 	store_start(b->store);
 	log_notice("broker.start", "version=%s node=%s apps=%zu", CHAT_VERSION, b->node,
 		   b->conf->napps);
-	notify_ready(b->waiting ? "waiting for the guard lock" : "serving");
 	loop_run(b->loop);
 	log_notice("broker.end", "status=%d", b->status);
 	return b->status;

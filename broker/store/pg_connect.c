@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include <event2/event.h>
 
@@ -89,8 +90,35 @@ static void on_setup(void *ctx, const struct pg_error *error, PGresult *const *r
 	pg_lose(c, &fault);
 }
 
+/*
+ * The SQLSTATE inside of "... FATAL:  3D000: database ...", as verbose messages have it; libpq
+ * tells it in no other way while it connects. NULL: the server has not answered.
+ */
+static const char *sqlstate_of(const char *message, char out[6])
+{
+	const char *at = strstr(message, ":  ");
+
+	if (at == NULL || strspn(at + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 5 ||
+	    at[8] != ':')
+		return NULL;
+	memcpy(out, at + 3, 5);
+	out[5] = '\0';
+	return out;
+}
+
+/* Whether the server is away or does not want us is told by the class. */
+static void refused(struct pg_conn *c)
+{
+	struct pg_error error = {.query = 0};
+	char sqlstate[6];
+
+	pg_error_set(&error, sqlstate_of(PQerrorMessage(c->pg), sqlstate), PQerrorMessage(c->pg));
+	pg_lose(c, &error);
+}
+
 static void connected(struct pg_conn *c)
 {
+	(void)PQsetErrorVerbosity(c->pg, PQERRORS_DEFAULT);
 	if (PQsetnonblocking(c->pg, 1) != 0 || PQenterPipelineMode(c->pg) != 1) {
 		pg_lose_text(c, PQerrorMessage(c->pg));
 		return;
@@ -121,7 +149,7 @@ void pg_connect_poll(struct pg_conn *c)
 	case PGRES_POLLING_FAILED:
 	case PGRES_POLLING_ACTIVE:
 	default:
-		pg_lose_text(c, PQerrorMessage(c->pg));
+		refused(c);
 		return;
 	}
 }
@@ -144,6 +172,7 @@ void pg_connect_start(struct pg_conn *c)
 		return;
 	}
 	PQsetNoticeReceiver(c->pg, on_notice, c);
+	(void)PQsetErrorVerbosity(c->pg, PQERRORS_VERBOSE);
 	if (PQstatus(c->pg) == CONNECTION_BAD) {
 		pg_lose_text(c, PQerrorMessage(c->pg));
 		return;

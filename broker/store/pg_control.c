@@ -224,8 +224,9 @@ static void on_version(void *ctx, const struct pg_error *error, PGresult *const 
 			       "schema chat has version %" PRId64 ", %d to %d is needed: run "
 			       "chatctl migrate",
 			       version, STORE_SCHEMA_MIN, STORE_SCHEMA_MAX);
+		if (k->answered)
+			log_err("database.schema", "fault=\"%s\"", fault);
 		answer(k, fault);
-		log_err("database.schema", "fault=\"%s\"", fault);
 		set_state(k, STORE_AWAY, fault);
 		retry_in(k, FAULT_RETRY);
 		return;

@@ -167,8 +167,8 @@ def journal(m, unit):
 
 def install(m, deb):
     shutil.copy(deb, m.path("/root"))
-    # What it needs is in the image; a missing dependency is an error here.
-    return m.run("apt-get", "install", "-y", "-q", "--no-download", "-o",
+    # What it needs is in the image; a missing dependency is an error, for there is no network.
+    return m.run("apt-get", "install", "-y", "-q", "-o",
                  "Dpkg::Options::=--force-confdef", f"/root/{deb.name}").stdout
 
 

@@ -31,6 +31,8 @@ MUST_CHECK int command_chat_remove_user(const struct args *args);
 MUST_CHECK int command_chat_list(const struct args *args);
 MUST_CHECK int command_cleanup(const struct args *args);
 MUST_CHECK int command_status(const struct args *args);
+MUST_CHECK int command_reload(const struct args *args);
+MUST_CHECK int command_drain(const struct args *args);
 MUST_CHECK int command_setup(const struct args *args);
 MUST_CHECK int command_serve(const struct args *args);
 MUST_CHECK int command_dump_config(const struct args *args);

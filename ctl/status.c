@@ -1,4 +1,4 @@
-/* chatctl status: GET /status on the broker's admin socket. */
+/* chatctl status, reload, drain: HTTP on the broker's admin socket. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,12 +63,14 @@ static int dial(const struct sockaddr_un *address)
 }
 
 /* HTTP/1.0, so that the answer ends with the connection. 0 or -errno. */
-static int ask(int fd, struct buf *answer)
+static int ask(int fd, const char *what, struct buf *answer)
 {
-	static const char question[] = "GET /status HTTP/1.0\r\nHost: localhost\r\n\r\n";
-	ssize_t n = send(fd, question, sizeof(question) - 1, MSG_NOSIGNAL);
+	char question[256];
+	int size = snprintf(question, sizeof(question),
+			    "%s HTTP/1.0\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", what);
+	ssize_t n = send(fd, question, (size_t)size, MSG_NOSIGNAL); /* what we say is short */
 
-	if (n != (ssize_t)sizeof(question) - 1)
+	if (n != (ssize_t)size)
 		return n < 0 ? -errno : -EPIPE;
 	for (;;) {
 		char *at = buf_reserve(answer, 4096);
@@ -88,7 +90,7 @@ static int ask(int fd, struct buf *answer)
 /* The body of an answer with status 200 or 503 (running, not ready). */
 static bool split(struct slice answer, struct slice *ret_body)
 {
-	const char *end = answer.n > 0 ? memmem(answer.p, answer.n, "\r\n\r\n", 4) : NULL;
+	const char *end = answer.p != NULL ? memmem(answer.p, answer.n, "\r\n\r\n", 4) : NULL;
 	struct slice version;
 	struct slice rest;
 
@@ -147,7 +149,9 @@ static int show(struct slice answer, bool json)
 	return CTL_UNAVAILABLE;
 }
 
-int command_status(const struct args *args)
+/* "GET /status": asks, and lets show() write what came. */
+static int talk(const struct args *args, const char *what,
+		int (*show_it)(struct slice answer, bool json))
 {
 	struct sockaddr_un address;
 	struct buf answer;
@@ -160,16 +164,68 @@ int command_status(const struct args *args)
 
 	buf_init(&answer, ANSWER_MAX);
 	if (fd >= 0)
-		r = ask(fd, &answer);
+		r = ask(fd, what, &answer);
 	if (r < 0) {
 		(void)fprintf(stderr, "chatctl: no broker answers on %s: %s\n", address.sun_path,
 			      strerror(-r));
 		status = CTL_UNAVAILABLE;
 	} else {
-		status = show(buf_slice(&answer), args->json);
+		status = show_it(buf_slice(&answer), args->json);
 	}
 	buf_done(&answer);
 	if (fd >= 0)
 		(void)close(fd);
 	return status;
+}
+
+int command_status(const struct args *args)
+{
+	return talk(args, "GET /status", show);
+}
+
+/* ---- wishes ---- */
+
+/* {"workers":2} */
+static int show_told(struct slice answer, bool json)
+{
+	struct json_field workers = {.name = SLICE_INIT("workers")};
+	struct json_value root;
+	struct slice body;
+	uint64_t n = 0;
+
+	(void)json;
+	if (answer.p != NULL && memmem(answer.p, answer.n, " 403 ", 5) != NULL) {
+		(void)fputs("chatctl: only root and the broker's user may do that\n", stderr);
+		return CTL_REFUSED;
+	}
+	if (!split(answer, &body) || !json_scan(body, &root) ||
+	    !json_fields(&root, &workers, 1, JSON_LAST_WINS) || !json_u64(&workers.value, &n)) {
+		(void)fputs("chatctl: what answers on the admin socket is no broker\n", stderr);
+		return CTL_UNAVAILABLE;
+	}
+	(void)printf("%llu workers were told; chatctl status shows how far they are\n",
+		     (unsigned long long)n);
+	return n > 0 ? CTL_OK : CTL_REFUSED;
+}
+
+int command_reload(const struct args *args)
+{
+	return talk(args, "POST /reload", show_told);
+}
+
+int command_drain(const struct args *args)
+{
+	unsigned long long worker;
+	char what[64];
+
+	if (args->noperands == 0)
+		return talk(args, "POST /drain", show_told);
+	if (!slice_to_u64(slice_str(args->operands[0]), &worker) || worker == 0 ||
+	    worker > UINT32_MAX) {
+		(void)fputs("chatctl: a worker is named by its number, see chatctl status\n",
+			    stderr);
+		return CTL_USAGE;
+	}
+	(void)snprintf(what, sizeof(what), "POST /drain?worker=%llu", worker);
+	return talk(args, what, show_told);
 }

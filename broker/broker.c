@@ -13,6 +13,7 @@
 #include "common/loop/loop.h"
 #include "common/proc/lockfile.h"
 #include "common/proc/notify.h"
+#include "common/wire/wire.h"
 
 #define LOCK_NAME "broker.lock"
 #define ADMIN_NAME "admin.sock"
@@ -208,15 +209,12 @@ static void on_stop(evutil_socket_t number, short what, void *ctx)
 	store_stop(b->store, STOP_WITHIN); /* on_stopped() */
 }
 
-static void on_reload(evutil_socket_t number, short what, void *ctx)
+static void reload(struct broker *b)
 {
-	struct broker *b = ctx;
 	struct conf *old = b->conf;
 	struct conf *conf;
 	struct buf changed;
 
-	(void)number;
-	(void)what;
 	if (b->stopping)
 		return;
 	notify_reloading();
@@ -235,6 +233,37 @@ static void on_reload(evutil_socket_t number, short what, void *ctx)
 	}
 	notify_ready(NULL);
 }
+
+static void on_reload(evutil_socket_t number, short what, void *ctx)
+{
+	(void)number;
+	(void)what;
+	reload(ctx);
+}
+
+/* ---- wishes of operators ---- */
+
+/* The workers read the file themselves. */
+static unsigned wish_reload(void *ctx)
+{
+	struct broker *b = ctx;
+
+	reload(b);
+	return dispatch_order(b->dispatch, WIRE_ORDER_RELOAD, 0);
+}
+
+static unsigned wish_drain(void *ctx, uint32_t worker)
+{
+	struct broker *b = ctx;
+
+	return dispatch_order(b->dispatch, WIRE_ORDER_REPLACE, worker);
+}
+
+static const struct admin_ops admin_callbacks = {
+	.facts = broker_facts,
+	.reload = wish_reload,
+	.drain = wish_drain,
+};
 
 /* ---- the life ---- */
 
@@ -308,7 +337,7 @@ static int open_admin(struct broker *b)
 		else
 			options.host = host;
 	}
-	r = admin_new(b->loop, &options, broker_facts, b, &b->admin);
+	r = admin_new(b->loop, &options, &admin_callbacks, b, &b->admin);
 	free(host);
 	free(path);
 	return r < 0 ? EX_UNAVAILABLE : EX_OK;

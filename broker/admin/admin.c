@@ -207,12 +207,8 @@ static const struct {
 	const char *path;
 	void (*take)(struct evhttp_request *req, void *ctx);
 } routes[] = {
-	{"/live", take_live},
-	{"/ready", take_ready},
-	{"/metrics", take_metrics},
-	{"/status", take_status},
-	{"/reload", take_reload},
-	{"/drain", take_drain},
+	{"/live", take_live},	  {"/ready", take_ready},   {"/metrics", take_metrics},
+	{"/status", take_status}, {"/reload", take_reload}, {"/drain", take_drain},
 };
 
 /* ---- addresses ---- */
@@ -225,7 +221,10 @@ static int bind_port(struct admin *a, const char *host, uint16_t port)
 	if (evhttp_bind_socket_with_handle(a->http, host, port) != NULL)
 		return 0;
 	r = errno != 0 ? -errno : -EINVAL;
-	log_err("admin.listen", "host=%s port=%u error=%s", host, port, strerror(-r));
+	log_err("admin.listen",
+		"address=%s:%u error=\"%s\" do=\"stop what has it (ss -ltnp) or change [admin] "
+		"listen\"",
+		host, port, strerror(-r));
 	return r;
 }
 
@@ -262,7 +261,9 @@ static int bind_socket(struct admin *a, const char *path)
 	int fd = listen_at(path);
 
 	if (fd < 0) {
-		log_err("admin.listen", "socket=%s error=%s", path, strerror(-fd));
+		log_err("admin.listen",
+			"socket=%s error=\"%s\" do=\"see [broker] run_dir and [admin] socket\"",
+			path, strerror(-fd));
 		return fd;
 	}
 	if (evhttp_accept_socket_with_handle(a->http, fd) == NULL)

@@ -68,7 +68,7 @@ static struct slice member_id(const struct member *m)
 /* The user_info of the first subscription that still stands. */
 struct slice presence_info(const struct member *m)
 {
-	const struct sub *s = TAILQ_FIRST(&m->subs);
+	const struct presence_sub *s = TAILQ_FIRST(&m->subs);
 
 	return s != NULL ? slice_of(s->info, s->info_n) : slice_of(m->kept, m->kept_n);
 }
@@ -184,7 +184,7 @@ static void announce_removal(struct registry *reg, const struct member *m)
 
 /* ---- joining and leaving ---- */
 
-void presence_join(struct registry *reg, struct member *m, struct sub *s)
+void presence_join(struct registry *reg, struct member *m, struct presence_sub *s)
 {
 	struct channel *c = m->channel;
 	bool first = TAILQ_EMPTY(&m->subs);
@@ -208,7 +208,7 @@ void presence_join(struct registry *reg, struct member *m, struct sub *s)
 }
 
 static void begin_grace(struct registry *reg, struct moment now, struct member *m,
-			const struct sub *s)
+			const struct presence_sub *s)
 {
 	const struct member *last = TAILQ_LAST(&reg->graces, members);
 
@@ -229,7 +229,7 @@ static void remove_member(struct registry *reg, struct member *m)
 	presence_free(reg, m);
 }
 
-void presence_leave(struct registry *reg, struct moment now, struct sub *s, bool grace)
+void presence_leave(struct registry *reg, struct moment now, struct presence_sub *s, bool grace)
 {
 	struct member *m = s->member;
 	struct channel *c = m->channel;
@@ -244,7 +244,7 @@ void presence_leave(struct registry *reg, struct moment now, struct sub *s, bool
 		}
 		return;
 	}
-	m->last = s->conn->number;
+	m->last = s->sub.conn->number;
 	reg->ops->left(reg->ctx, c->app, member_id(m), channel_text(c));
 	if (grace && reg->options.presence_grace > 0)
 		begin_grace(reg, now, m, s);

@@ -58,14 +58,16 @@ void registry_conn_row_of(const struct conn *c, struct registry_conn *ret)
 
 void registry_sub_row_of(const struct sub *s, struct registry_sub *ret)
 {
+	const struct presence_sub *p = sub_presence(s);
+
 	*ret = (struct registry_sub){
 		.conn = s->conn->number,
 		.worker = s->conn->worker->number,
 		.app = s->conn->app,
 		.channel = channel_text(s->channel),
-		.user_id = s->member != NULL ? slice_of(s->member->id, s->member->id_n)
-					     : user_id(conn_user(s->conn)),
-		.user_info = slice_of(s->info, s->info_n),
+		.user_id = p != NULL ? slice_of(p->member->id, p->member->id_n)
+				     : user_id(conn_user(s->conn)),
+		.user_info = p != NULL ? slice_of(p->info, p->info_n) : SLICE_NONE,
 		.joined_at = s->joined_at,
 	};
 }
@@ -273,8 +275,6 @@ void registry_free(struct registry *reg)
 	while ((c = registry_next_conn(reg, NULL)) != NULL) {
 		while ((s = TAILQ_FIRST(&c->subs)) != NULL) {
 			TAILQ_REMOVE(&c->subs, s, of_conn);
-			if (s->member != NULL)
-				TAILQ_REMOVE(&s->member->subs, s, of_member);
 			s->channel->subscriptions--;
 			free(s);
 		}

@@ -15,15 +15,21 @@ struct member;
 /* One subscription: of a connection to a channel. */
 struct sub {
 	TAILQ_ENTRY(sub) of_conn;
-	TAILQ_ENTRY(sub) of_member; /* presence: those of one user, oldest first */
 	struct conn *conn;
 	struct channel *channel;
-	struct member *member; /* NULL = no presence channel */
 	wall_us_t joined_at;
+};
+TAILQ_HEAD(subs, sub);
+
+/* The same in a presence channel: all of those are such. */
+struct presence_sub {
+	struct sub sub;			     /* first */
+	TAILQ_ENTRY(presence_sub) of_member; /* those of one user, oldest first */
+	struct member *member;
 	uint32_t info_n;
 	char info[]; /* user_info, JSON text */
 };
-TAILQ_HEAD(subs, sub);
+TAILQ_HEAD(presence_subs, presence_sub);
 
 /* A user in a presence channel. */
 struct member {
@@ -31,7 +37,7 @@ struct member {
 	TAILQ_ENTRY(member) order;
 	TAILQ_ENTRY(member) grace; /* registry.graces, while it has no subscription */
 	struct channel *channel;
-	struct subs subs;
+	struct presence_subs subs;
 	usec_t deadline; /* end of the grace */
 	uint64_t last;	 /* the connection that was the last to leave */
 	size_t room;	 /* what is set aside in the snapshot for user_info */
@@ -156,6 +162,12 @@ static inline struct user *conn_user(const struct conn *c)
 	return c->identity != NULL ? c->identity->user : NULL;
 }
 
+/* NULL: it is not one of a presence channel. */
+static inline const struct presence_sub *sub_presence(const struct sub *s)
+{
+	return s->channel->presence ? (const struct presence_sub *)(const void *)s : NULL;
+}
+
 static inline struct slice channel_text(const struct channel *c)
 {
 	return slice_of(c->name, c->name_n);
@@ -187,8 +199,8 @@ struct member *presence_find(const struct channel *c, struct slice id);
 struct member *presence_new(struct registry *reg, struct channel *c, struct slice id);
 /* Whether the snapshot has room for one more. */
 bool presence_has_room(const struct channel *c, struct slice id, struct slice info);
-void presence_join(struct registry *reg, struct member *m, struct sub *s);
-void presence_leave(struct registry *reg, struct moment now, struct sub *s, bool grace);
+void presence_join(struct registry *reg, struct member *m, struct presence_sub *s);
+void presence_leave(struct registry *reg, struct moment now, struct presence_sub *s, bool grace);
 void presence_announce(struct registry *reg, const struct member *m, uint64_t exclude);
 /* The text of the success frame's data, in reg->text. */
 struct slice presence_snapshot(struct registry *reg, struct channel *c);

@@ -151,14 +151,21 @@ static struct sub *lookup(const struct registry *reg, uint64_t conn, struct slic
 static struct sub *sub_new(struct registry *reg, struct moment now, struct conn *conn,
 			   struct channel *c, const struct registry_subscribe *r)
 {
-	struct slice info = c->presence ? r->user_info : SLICE_NONE;
-	struct sub *s = mem_zalloc(sizeof(*s) + info.n);
+	struct slice info = r->user_info;
+	struct presence_sub *p;
+	struct sub *s;
 
+	if (c->presence) {
+		p = mem_zalloc(sizeof(*p) + info.n);
+		p->info_n = (uint32_t)info.n;
+		memcpy(p->info, info.p != NULL ? info.p : "", info.n);
+		s = &p->sub;
+	} else {
+		s = NEW(struct sub);
+	}
 	s->conn = conn;
 	s->channel = c;
 	s->joined_at = r->joined_at != 0 ? r->joined_at : now.wall;
-	s->info_n = (uint32_t)info.n;
-	memcpy(s->info, info.p != NULL ? info.p : "", info.n);
 	TAILQ_INSERT_TAIL(&conn->subs, s, of_conn);
 	interest_of(c, conn->worker->number)->subscriptions++;
 	c->subscriptions++;
@@ -183,7 +190,7 @@ static void join(struct registry *reg, struct moment now, struct conn *conn, str
 	if (is_new)
 		m = presence_new(reg, c, r->user_id);
 	if (m != NULL)
-		presence_join(reg, m, s);
+		presence_join(reg, m, CONTAINER_OF(s, struct presence_sub, sub));
 	registry_sub_row_of(s, &row);
 	reg->ops->sub_row(reg->ctx, &row);
 	if (r->resync)
@@ -235,8 +242,8 @@ void subscription_end(struct registry *reg, struct moment now, struct sub *s, bo
 	interest_drop(c, conn->worker->number);
 	c->subscriptions--;
 	reg->stats.subscriptions--;
-	if (s->member != NULL)
-		presence_leave(reg, now, s, grace);
+	if (c->presence)
+		presence_leave(reg, now, CONTAINER_OF(s, struct presence_sub, sub), grace);
 	if (!reg->silent)
 		reg->ops->sub_gone(reg->ctx, conn->worker->number, conn->number, channel_text(c));
 	count_changed(reg, now.mono, c);
@@ -263,9 +270,9 @@ bool registry_is_subscribed(const struct registry *reg, uint64_t conn, struct sl
 struct slice registry_member(const struct registry *reg, uint64_t conn, struct slice channel)
 {
 	const struct sub *s = lookup(reg, conn, channel);
+	const struct presence_sub *p = s != NULL ? sub_presence(s) : NULL;
 
-	return s != NULL && s->member != NULL ? slice_of(s->member->id, s->member->id_n)
-					      : SLICE_NONE;
+	return p != NULL ? slice_of(p->member->id, p->member->id_n) : SLICE_NONE;
 }
 
 static void channel_row(const struct channel *c, struct registry_channel *ret)

@@ -237,7 +237,7 @@ void registry_user_conns(struct registry *reg, uint32_t app, struct slice id, bo
 	struct user *u = find(reg, app, id);
 	struct identity *who;
 	struct channel *c;
-	struct sub *s;
+	struct presence_sub *s;
 
 	reg->mark++;
 	if (u != NULL) {
@@ -254,7 +254,7 @@ void registry_user_conns(struct registry *reg, uint32_t app, struct slice id, bo
 		if (m == NULL)
 			continue;
 		TAILQ_FOREACH (s, &m->subs, of_member)
-			visit(&w, s->conn);
+			visit(&w, s->sub.conn);
 	}
 }
 

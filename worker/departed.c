@@ -261,7 +261,7 @@ void departed_closed(struct worker *w, const struct session *s)
 	struct was_conn *c = find(d, s->sub.conn);
 
 	for (uint32_t i = 0; i < s->sub.sub_count; i++) {
-		const struct sub *sub = s->sub.subs[i];
+		const struct sub *sub = subscriber_sub(&s->sub, i);
 
 		if (!is_seen(sub, s->app))
 			continue;

@@ -61,7 +61,7 @@ static bool tell(struct session *s)
 	if (s->ws->user != NULL && !session_tell_signin(s, s->ws->user, true))
 		return false;
 	for (uint32_t i = 0; i < s->sub.sub_count; i++) {
-		const struct sub *sub = s->sub.subs[i];
+		const struct sub *sub = subscriber_sub(&s->sub, i);
 
 		if (sub->state == SUB_ACTIVE && !session_tell_subscribe(s, sub, WIRE_SUB_RESYNC))
 			return false;

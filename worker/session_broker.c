@@ -67,7 +67,7 @@ void session_ask_again(struct session *s)
 	struct session_socket *ws = s->ws;
 
 	for (uint32_t i = 0; i < s->sub.sub_count;) {
-		struct sub *sub = s->sub.subs[i];
+		struct sub *sub = subscriber_sub(&s->sub, i);
 
 		if (sub->state == SUB_ABANDONED) {
 			hub_unsubscribe(s->w->hub, sub);

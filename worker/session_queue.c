@@ -136,7 +136,7 @@ static void abandon(struct session *s)
 	struct session_socket *ws = s->ws;
 
 	for (uint32_t i = 0; i < s->sub.sub_count && s->state == SESSION_OPEN; i++) {
-		struct sub *sub = s->sub.subs[i];
+		struct sub *sub = subscriber_sub(&s->sub, i);
 
 		if (sub->waiting == 0 || sub->state == SUB_ABANDONED ||
 		    (sub->flags & SUB_GIVEN_UP) != 0)

@@ -127,7 +127,7 @@ static uint32_t place(const struct subscriber *who, const struct channel *c)
 	while (low < high) {
 		uint32_t mid = low + (high - low) / 2;
 
-		if ((uintptr_t)who->subs[mid]->channel < (uintptr_t)c)
+		if ((uintptr_t)subscriber_sub(who, mid)->channel < (uintptr_t)c)
 			low = mid + 1;
 		else
 			high = mid;
@@ -139,33 +139,63 @@ struct sub *hub_sub(const struct subscriber *who, const struct channel *c)
 {
 	uint32_t at = place(who, c);
 
-	return at < who->sub_count && who->subs[at]->channel == c ? who->subs[at] : NULL;
+	struct sub *s = at < who->sub_count ? subscriber_sub(who, at) : NULL;
+
+	return s != NULL && s->channel == c ? s : NULL;
+}
+
+#define MANY_FIRST 4
+
+static void make_room(struct subscriber *who)
+{
+	struct sub *one = who->subs.one;
+
+	if (who->sub_cap == 0) {
+		who->sub_cap = MANY_FIRST;
+		who->subs.many = mem_calloc(MANY_FIRST, sizeof(struct sub *));
+		who->subs.many[0] = one;
+	} else if (who->sub_count == who->sub_cap) {
+		who->sub_cap *= 2;
+		who->subs.many = mem_grow(who->subs.many, who->sub_cap, sizeof(struct sub *));
+	}
+}
+
+static void forget_subs(struct subscriber *who)
+{
+	if (who->sub_cap > 0)
+		free(who->subs.many);
+	who->subs.one = NULL;
+	who->sub_count = 0;
+	who->sub_cap = 0;
 }
 
 static void insert(struct subscriber *who, struct sub *s)
 {
 	uint32_t at = place(who, s->channel);
+	struct sub **v;
 
-	if (who->sub_count == who->sub_cap) {
-		who->sub_cap = who->sub_cap == 0 ? 1 : 2 * who->sub_cap;
-		who->subs = mem_grow(who->subs, who->sub_cap, sizeof(struct sub *));
+	if (who->sub_count == 0) {
+		who->subs.one = s;
+	} else {
+		make_room(who);
+		v = who->subs.many;
+		memmove(v + at + 1, v + at, (who->sub_count - at) * sizeof(struct sub *));
+		v[at] = s;
 	}
-	memmove(who->subs + at + 1, who->subs + at, (who->sub_count - at) * sizeof(struct sub *));
-	who->subs[at] = s;
 	who->sub_count++;
 }
 
 static void take_out(struct subscriber *who, const struct channel *c)
 {
 	uint32_t at = place(who, c);
+	struct sub **v = who->subs.many;
 
-	who->sub_count--;
-	memmove(who->subs + at, who->subs + at + 1, (who->sub_count - at) * sizeof(struct sub *));
-	if (who->sub_count == 0) {
-		free(who->subs);
-		who->subs = NULL;
-		who->sub_cap = 0;
+	if (who->sub_count == 1) {
+		forget_subs(who);
+		return;
 	}
+	who->sub_count--;
+	memmove(v + at, v + at + 1, (who->sub_count - at) * sizeof(struct sub *));
 }
 
 struct sub *hub_subscribe(struct hub *h, struct app *app, struct slice name, struct subscriber *who)
@@ -269,11 +299,8 @@ void hub_unsubscribe(struct hub *h, struct sub *s)
 void hub_unsubscribe_all(struct hub *h, struct subscriber *who)
 {
 	for (uint32_t i = 0; i < who->sub_count; i++)
-		end(h, who->subs[i]);
-	free(who->subs);
-	who->subs = NULL;
-	who->sub_count = 0;
-	who->sub_cap = 0;
+		end(h, subscriber_sub(who, i));
+	forget_subs(who);
 }
 
 uint32_t hub_deliver(struct hub *h, struct channel *c, struct frame *f, uint64_t exclude,

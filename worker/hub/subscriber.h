@@ -37,11 +37,21 @@ struct sub {
 	uint16_t waiting;	   /* answers of the broker still to come */
 };
 
+/* Zeroed: no subscription. Most clients have one, which needs no memory of its own for the list. */
 struct subscriber {
-	uint64_t conn;	   /* first number of the socket id */
-	struct sub **subs; /* sorted by channel, so that a look-up is short; NULL if none */
+	uint64_t conn; /* first number of the socket id */
+	union {
+		struct sub *one;   /* while sub_cap is 0 */
+		struct sub **many; /* sorted by channel, so that a look-up is short */
+	} subs;
 	uint32_t sub_count;
 	uint32_t sub_cap;
 };
+
+/* i-th of sub_count; in the order of the channels' addresses. */
+static inline struct sub *subscriber_sub(const struct subscriber *who, uint32_t i)
+{
+	return who->sub_cap == 0 ? who->subs.one : who->subs.many[i];
+}
 
 #endif

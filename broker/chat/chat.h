@@ -224,15 +224,10 @@ void chat_user_offline(struct chat *c, usec_t now, struct slice user_id, wall_us
 /* ---- what the database says ---- */
 
 /*
- * Tokens changed or went ("*" = all): they are forgotten, and those that identified connections are
- * asked for again. What is revoked closes its connections with 4009.
+ * Tokens ("*" = all), or a participant, changed or went: both are asked for again. What is revoked
+ * closes its connections with 4009; who takes no part any more loses the chat's channels.
  */
 void chat_token_changed(struct chat *c, usec_t now, struct slice token_id);
-/*
- * Somebody, perhaps others than the rules, removed a participant. If the database says so when it
- * is asked, the user's sockets lose the chat's channels; whoever did it publishes what there is to
- * be told.
- */
 void chat_participant_removed(struct chat *c, usec_t now, uint64_t chat, struct slice user_id);
 void chat_store_changed(struct chat *c, usec_t now, bool up);
 

@@ -122,19 +122,25 @@ static bool receive_one(struct zsock *z)
 	return whole;
 }
 
-/* ZeroMQ notes ":uid:gid:pid" of who has connected to a unix socket, and the address of others. */
+/*
+ * ZeroMQ notes "localhost:UID:GID:PID", or without the name, of who has connected to a unix socket.
+ * Other addresses are not of that form: an IPv6 one that begins with a colon begins with two.
+ */
 uint32_t zsock_peer_pid(const struct zsock *z)
 {
 	const char *text = z->handling != NULL ? zmq_msg_gets(z->handling, "Peer-Address") : NULL;
 	struct slice rest = slice_str(text);
-	unsigned long long pid;
+	unsigned long long number;
 	struct slice word;
 
-	if (rest.n == 0 || rest.p[0] != ':')
+	if (!slice_cut(rest, ':', &word, &rest) ||
+	    (word.n > 0 && !slice_eq(word, SLICE("localhost"))))
 		return 0;
-	while (slice_cut(rest, ':', &word, &rest))
-		;
-	return slice_to_u64(rest, &pid) && pid <= UINT32_MAX ? (uint32_t)pid : 0;
+	for (int i = 0; i < 2; i++) {
+		if (!slice_cut(rest, ':', &word, &rest) || !slice_to_u64(word, &number))
+			return 0;
+	}
+	return slice_to_u64(rest, &number) && number <= UINT32_MAX ? (uint32_t)number : 0;
 }
 
 /* Looks once more, in this turn but after all that is ready now. */

@@ -33,6 +33,7 @@ struct end {
 	uint64_t burst;	  /* most work on the way; 0 = answers only */
 	unsigned ups;
 	unsigned downs;
+	uint32_t pid; /* of who sent the last message */
 	char peer[ZSOCK_PEER];
 	size_t peer_n;
 	char last[MESSAGE];
@@ -72,6 +73,7 @@ static void on_message(void *ctx, struct slice peer, struct slice message)
 {
 	struct end *e = ctx;
 
+	e->pid = zsock_peer_pid(e->z);
 	if (peer.n > 0)
 		memcpy(e->peer, peer.p, peer.n);
 	e->peer_n = peer.n;
@@ -150,6 +152,8 @@ static void test_there_and_back(void **state)
 	assert_int_equal(zsock_send(dealer.z, SLICE_NONE, SLICE("a"), SLICE("bc")), 0);
 	UNTIL(&router, router.got == 1);
 	assert_memory_equal(router.last, "abc", 3);
+	assert_int_equal(router.pid, getpid());
+	assert_int_equal(zsock_peer_pid(router.z), 0); /* of no message */
 	assert_int_equal(zsock_send(router.z, peer_of(&router), SLICE_NONE, SLICE("d")), 0);
 	UNTIL(&router, dealer.got == 1);
 	assert_int_equal(dealer.last_n, 1);

@@ -50,6 +50,7 @@ ${conf}`);
 	start('chat-broker');
 	start('chat-worker');
 	const house = {
+		dir,
 		port,
 		log,
 		start,

@@ -1,5 +1,6 @@
 // Ways to hurt a server of the test's own (../e2e/lib/other_house.mjs), and to see that it is well.
 import { readFileSync } from 'node:fs';
+import http from 'node:http';
 
 import { until } from '../../e2e/lib/wait.mjs';
 
@@ -33,4 +34,17 @@ export async function restartBroker(house, meanwhile = async () => {}) {
 	await meanwhile();
 	await house.startBroker();
 	await settled(house);
+}
+
+/** A question on the admin socket of a bare server (../e2e/lib/bare.mjs). */
+export function ask(house, method, path) {
+	return new Promise((resolve, reject) => {
+		const req = http.request({ socketPath: `${house.dir}/admin.sock`, method, path }, (res) => {
+			let text = '';
+			res.on('data', (d) => (text += d));
+			res.on('end', () => resolve({ status: res.statusCode, body: JSON.parse(text) }));
+		});
+		req.on('error', reject);
+		req.end();
+	});
 }

@@ -247,8 +247,8 @@ static void describe(struct departed *d, struct was_conn *c, const struct sessio
 	c->closed_at = clock_wall();
 	c->code = s->ws->close_code;
 	c->socket_id = slice_dup(socket_id);
-	c->address = mem_strdup(s->address);
-	c->agent = mem_strdup(s->ws->agent);
+	c->address = slice_dup(session_address(s));
+	c->agent = slice_dup(text_slice(s->ws->agent));
 	c->user = user.n > 0 ? slice_dup(user) : NULL;
 	c->user_n = user.n;
 	charge(d, c, socket_id.n + strlen(c->address) + strlen(c->agent) + user.n);

@@ -119,10 +119,9 @@ static void on_closed(void *ctx, enum stream_end end, int err)
 	session_http_done(s);
 	session_ws_done(s);
 	if (session_has(s, SESSION_BY_ADDRESS))
-		addresses_drop(w->addresses, slice_str(s->address));
+		addresses_drop(w->addresses, session_address(s));
 	w->sockets--;
-	free(s->address);
-	free(s->peer);
+	session_set_address(s, SLICE(""));
 	free(s);
 }
 
@@ -144,7 +143,7 @@ void session_accept(struct worker *w, int fd, const struct address *peer, bool o
 	/* Apart from the numbers of socket ids, which stay below 2^53. */
 	s->id = (1ULL << 63) | ++w->id_counter;
 	address_host(peer, text);
-	s->address = mem_strdup(text);
+	session_set_address(s, slice_str(text));
 	if (proxies_trust(w->proxies, slice_str(text)))
 		s->flags |= SESSION_PROXIED;
 	else if (most_of_one != 0 && addresses_take(w->addresses, slice_str(text), most_of_one))
@@ -159,6 +158,23 @@ void session_accept(struct worker *w, int fd, const struct address *peer, bool o
 	session_http_start(s, worker_now(w));
 	stream_open(&s->stream, w->streams, fd, &stream_plain, NULL, &handler, s);
 	session_enter(s, SESSION_HTTP);
+}
+
+void session_set_address(struct session *s, struct slice address)
+{
+	char *old = session_has(s, SESSION_LONG_ADDRESS) ? s->address.large : NULL;
+
+	if (address.n < SESSION_SMALL_ADDRESS) {
+		char text[SESSION_SMALL_ADDRESS] = {0};
+
+		memcpy(text, address.p, address.n);
+		memcpy(s->address.small, text, sizeof(text));
+		s->flags &= (uint16_t)~SESSION_LONG_ADDRESS;
+	} else {
+		s->address.large = slice_dup(address);
+		s->flags |= SESSION_LONG_ADDRESS;
+	}
+	free(old); /* it may be what `address` points into */
 }
 
 void session_rename(struct session *s, uint64_t id)
@@ -249,7 +265,8 @@ struct session *session_find(struct worker *w, uint64_t id)
 
 struct slice session_address(const struct session *s)
 {
-	return slice_str(s->address);
+	return slice_str(session_has(s, SESSION_LONG_ADDRESS) ? s->address.large
+							      : s->address.small);
 }
 
 bool session_is_secure(const struct session *s)

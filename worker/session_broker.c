@@ -15,8 +15,8 @@ bool session_tell_open(struct session *s)
 		.conn = s->sub.conn,
 		.app = s->app->index,
 		.socket_id = session_socket_id(s, text),
-		.address = slice_str(s->address),
-		.agent = slice_str(s->ws->agent),
+		.address = session_address(s),
+		.agent = text_slice(s->ws->agent),
 		.opened_at = s->ws->opened_at,
 	};
 

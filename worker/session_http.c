@@ -22,6 +22,7 @@ void session_http_done(struct session *s)
 	if (s->http == NULL)
 		return;
 	http_parser_free(s->http->parser);
+	free(s->http->peer);
 	free(s->http);
 	s->http = NULL;
 }
@@ -75,14 +76,13 @@ static void believe_proxy(struct session *s, const struct http_request *r)
 
 	if (!session_has(s, SESSION_PROXIED))
 		return;
-	if (s->peer == NULL)
-		s->peer = mem_strdup(s->address);
+	if (s->http->peer == NULL)
+		s->http->peer = slice_dup(session_address(s));
 	/* Each proxy appends: the last line has the last word. */
 	while (http_header_next(r, SLICE("X-Forwarded-For"), &at, &line))
 		last = line;
 	client = proxies_client(s->w->proxies, last);
-	free(s->address);
-	s->address = client.n > 0 ? slice_dup(client) : mem_strdup(s->peer);
+	session_set_address(s, client.n > 0 ? client : slice_str(s->http->peer));
 	if (slice_eq_nocase(http_header(r, SLICE("X-Forwarded-Proto")), SLICE("https")))
 		s->flags |= SESSION_SECURE;
 	else

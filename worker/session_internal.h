@@ -51,6 +51,7 @@ enum session_flag {
 	SESSION_COUNTED = 1024,	   /* stands in the counts of its app */
 	SESSION_BY_ADDRESS = 2048, /* stands in the counts of addresses */
 	SESSION_SERVED = 4096,	   /* a first request has been answered */
+	SESSION_LONG_ADDRESS = 8192, /* session.address.large is in use */
 };
 
 /* sub.flags */
@@ -106,7 +107,7 @@ struct session_socket {
 	struct session_user *signin;	  /* asked for */
 	struct session_hello *hello;	  /* until it is established or refused */
 	struct session_notes notes;	  /* of the broker, see NOTE in wire.def */
-	char *agent;			  /* "js 8.6.0", at most 64 bytes */
+	struct text *agent;		  /* "js 8.6.0", at most 64 bytes */
 	TAILQ_ENTRY(session_socket) list; /* of the worker: held, or open */
 	struct session *s;
 };
@@ -114,10 +115,13 @@ struct session_socket {
 /* The part that only HTTP has; gone after the upgrade. */
 struct session_http {
 	struct http_parser *parser;
+	char *peer;	   /* address of the socket itself, where that is a proxy; or NULL */
 	struct slice path; /* without the prefix */
 	usec_t since;	   /* when the idle time, the head or the body began */
 	bool answered;	   /* in the very call of the handler */
 };
+
+#define SESSION_SMALL_ADDRESS 16
 
 struct session {
 	struct stream stream;
@@ -128,8 +132,11 @@ struct session {
 	struct app *app; /* WebSockets */
 	struct session_http *http;
 	struct session_socket *ws;
-	char *address; /* without port; owned */
-	char *peer;    /* of the socket itself, where that is a proxy; NULL = the same */
+	/* Without port, see session_address(). Most are so short that they need no memory. */
+	union {
+		char small[SESSION_SMALL_ADDRESS]; /* ends in NUL */
+		char *large;			   /* owned */
+	} address;
 	uint16_t flags;
 	uint8_t state;
 };
@@ -160,6 +167,7 @@ void session_finish(struct session *s);
 void session_abort(struct session *s);
 /* Queues a frame of an HTTP answer or a WebSocket; a reader that is too slow is closed. */
 void session_push(struct session *s, struct frame *f);
+void session_set_address(struct session *s, struct slice address);
 /* Another id for the table: the first number of the socket id. */
 void session_rename(struct session *s, uint64_t id);
 

@@ -141,7 +141,7 @@ void session_ws_done(struct session *s)
 	hello_free(ws);
 	ws_reader_done(&ws->reader);
 	session_notes_done(ws);
-	free(ws->agent);
+	texts_drop(&s->w->texts, ws->agent);
 	free(ws->user);
 	free(ws->signin);
 	free(ws);
@@ -151,7 +151,7 @@ void session_ws_done(struct session *s)
 /* ---- opening ---- */
 
 /* "js 8.6.0" of ?client=js&version=8.6.0; what is not plain text is left out. */
-static char *agent_of(struct slice query)
+static struct text *agent_of(struct worker *w, struct slice query)
 {
 	struct slice parts[2];
 	char text[AGENT_MAX + 1];
@@ -167,7 +167,7 @@ static char *agent_of(struct slice query)
 				text[n++] = parts[p].p[i];
 		}
 	}
-	return slice_dup(slice_of(text, n));
+	return texts_take(&w->texts, slice_of(text, n));
 }
 
 static uint8_t protocol_of(struct slice query, bool *ret_bad)
@@ -225,8 +225,9 @@ static void establish(struct session *s)
 	w->websockets++;
 
 	if (worker_may_log(w))
-		log_info("client.connected", "socket_id=%.*s address=%s app=%.*s",
-			 SLICE_ARG(session_socket_id(s, text)), s->address, SLICE_ARG(s->app->id));
+		log_info("client.connected", "socket_id=%.*s address=%.*s app=%.*s",
+			 SLICE_ARG(session_socket_id(s, text)), SLICE_ARG(session_address(s)),
+			 SLICE_ARG(s->app->id));
 	pusher_encode_established(&w->out, session_socket_id(s, text),
 				  (unsigned)(w->conf->worker.activity_timeout / USEC_PER_SEC));
 	session_ws_out(s);
@@ -269,7 +270,7 @@ void session_ws_start(struct session *s, const struct http_request *r, struct sl
 	hello->key = key.p != NULL ? slice_dup(key) : NULL;
 	hello->origin = slice_dup(http_header(r, SLICE("Origin")));
 	ws->protocol = protocol_of(r->query, &hello->bad_version);
-	ws->agent = agent_of(r->query);
+	ws->agent = agent_of(s->w, r->query);
 	s->flags |= SESSION_FRESH;
 	stream_want_drained(&s->stream);
 	session_enter(s, SESSION_HELD);

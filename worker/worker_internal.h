@@ -10,6 +10,7 @@
 #include "worker/hub/channel.h"
 #include "worker/proxy.h"
 #include "worker/session_table.h"
+#include "worker/texts.h"
 #include "worker/wheel.h"
 #include "worker/worker.h"
 #include "worker/ws/message.h"
@@ -63,6 +64,7 @@ struct worker {
 	struct departed *departed;   /* whose end not all may have been told of */
 	struct proxies *proxies;
 	struct addresses *addresses;
+	struct texts texts; /* names of client libraries */
 	struct listener **listeners;
 	unsigned listener_count;
 	struct event *tick;

@@ -17,8 +17,8 @@ export async function stopAll() {
 	for (const house of [...houses]) await house.stop();
 }
 
-/** Starts both; `conf` is more text of chat.conf. */
-export async function bare(conf) {
+/** Starts both; `conf` is more text of chat.conf, `files` the most descriptors of the workers. */
+export async function bare(conf, { files } = {}) {
 	const root_user = process.getuid() === 0;
 	const dir = mkdtempSync('/var/tmp/bare-');
 	if (root_user) chownSync(dir, NOBODY, NOBODY);
@@ -42,8 +42,9 @@ ${conf}`);
 	const parts = {};
 	const start = (what) => {
 		const log = openSync(path.join(dir, `${what}.log`), 'a');
-		const child = spawn(path.join(build, what.slice(5), what), ['--config', file],
-			{ stdio: ['ignore', log, log] });
+		const argv = [path.join(build, what.slice(5), what), '--config', file];
+		if (files && what === 'chat-worker') argv.unshift('sh', '-c', `ulimit -n ${files}; exec "$0" "$@"`);
+		const child = spawn(argv[0], argv.slice(1), { stdio: ['ignore', log, log] });
 		parts[what] = { child, ended: new Promise((resolve) => child.on('exit', resolve)) };
 	};
 	const log = (what) => readFileSync(path.join(dir, `${what}.log`), 'utf8');

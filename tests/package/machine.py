@@ -66,8 +66,11 @@ class Machine:
     def _find_init(self):
         assert self.boot.poll() is None, self.log.read_text(errors="replace")
         for child in pathlib.Path(f"/proc/{self.boot.pid}/task/{self.boot.pid}/children").read_text().split():
-            if os.readlink(f"/proc/{child}/exe").endswith("/systemd"):
-                return child
+            try:
+                if os.readlink(f"/proc/{child}/exe").endswith("/systemd"):
+                    return child
+            except FileNotFoundError:
+                continue  # it has just ended
         return None
 
     def _is_running(self):

@@ -23,6 +23,7 @@
 #include "worker/hub/quota.h"
 #include "worker/pusher/decode.h"
 #include "worker/session.h"
+#include "worker/session_note.h"
 #include "worker/wheel.h"
 #include "worker/ws/message.h"
 
@@ -81,8 +82,6 @@ struct session_waiting {
 	char text[];
 };
 STAILQ_HEAD(session_queue, session_waiting);
-
-STAILQ_HEAD(session_notes, session_note);
 
 /* The part that only WebSockets have. */
 struct session_socket {
@@ -245,14 +244,5 @@ void session_on_error(struct session *s, const struct wire_error *m);
 void session_on_close(struct session *s, uint16_t code, struct slice reason);
 void session_on_expel(struct session *s, struct slice name);
 void session_on_signed_in(struct session *s, struct slice user_data);
-
-/* ---- session_note.c ---- */
-
-void session_on_note(struct session *s, struct slice key, struct slice value);
-/* Tells a new broker all of them; false when the lane is full. */
-bool session_tell_notes(struct session *s);
-/* .p == NULL: there is no such note. */
-struct slice session_note_value(const struct session_socket *ws, struct slice key);
-void session_notes_done(struct session_socket *ws);
 
 #endif

@@ -2,6 +2,8 @@
  * What the broker wants to be told again about a connection after its own restart. Keys and values
  * are its own affair; it also bounds their number.
  */
+#include "worker/session_note.h"
+
 #include <stdlib.h>
 
 #include "common/base/mem.h"

@@ -40,8 +40,8 @@ struct admin_ops {
 };
 
 /*
- * Binds both; ops and ctx must outlive it; an old socket file is replaced, the new one has mode 0660. 0 and *ret_admin, or
- * -errno, with the log saying for which address.
+ * Binds both; ops and ctx must outlive it; an old socket file is replaced, the new one has mode
+ * 0660. 0 and *ret_admin, or -errno, with the log saying for which address.
  */
 MUST_CHECK int admin_new(struct loop *loop, const struct admin_options *options,
 			 const struct admin_ops *ops, void *ctx, struct admin **ret_admin);

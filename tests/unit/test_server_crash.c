@@ -267,8 +267,11 @@ static void test_a_broker_killed_three_times(void **state)
 {
 	struct child brokers[BROKERS];
 	char *endpoint = pair_endpoint;
-	struct link_options options = {
-		.endpoints = &endpoint, .endpoint_count = 1, .slots = 1, .heartbeat = HEARTBEAT, .window = WINDOW};
+	struct link_options options = {.endpoints = &endpoint,
+				       .endpoint_count = 1,
+				       .slots = 1,
+				       .heartbeat = HEARTBEAT,
+				       .window = WINDOW};
 
 	(void)state;
 	memset(&p, 0, sizeof(p));

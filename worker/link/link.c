@@ -15,11 +15,11 @@
 #include "common/wire/flow.h"
 #include "common/wire/wire.h"
 
-#define MISSED 3		/* heartbeats: the broker is away */
-#define HELLO_FIRST 50000	/* pause after the first hello; doubles */
-#define HELLO_LAST USEC_PER_SEC /* the longest pause */
+#define MISSED 3		   /* heartbeats: the broker is away */
+#define HELLO_FIRST 50000	   /* pause after the first hello; doubles */
+#define HELLO_LAST USEC_PER_SEC	   /* the longest pause */
 #define ENDPOINT_TIME USEC_PER_SEC /* without a welcome; then the next one is tried */
-#define GOODBYE 200000		/* most time for the last records and the goodbye */
+#define GOODBYE 200000		   /* most time for the last records and the goodbye */
 
 enum state {
 	SEEKING, /* says hello until it is welcomed */
@@ -43,7 +43,7 @@ struct link {
 	size_t endpoint_count;
 	size_t endpoint; /* the one in use */
 	usec_t tried;	 /* since when */
-	uint64_t epoch; /* of the broker that has welcomed us last; 0 = none */
+	uint64_t epoch;	 /* of the broker that has welcomed us last; 0 = none */
 	uint64_t window;
 	usec_t heartbeat;
 	usec_t heard;  /* the last message of the broker */

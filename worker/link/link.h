@@ -28,11 +28,11 @@ struct link_options {
 	/* ZeroMQ addresses of brokers, tried in turn; need not outlive link_new(). */
 	char *const *endpoints;
 	size_t endpoint_count;
-	unsigned slot;	      /* of the supervisor, 0 ... slots - 1 */
-	unsigned slots;	      /* workers that belong to this broker and supervisor */
-	uint64_t generation;  /* a later child of the slot has a higher one */
-	usec_t heartbeat;     /* three missed ones: the broker is away */
-	uint64_t window;      /* bytes sent but not acknowledged before link_send() refuses */
+	unsigned slot;	     /* of the supervisor, 0 ... slots - 1 */
+	unsigned slots;	     /* workers that belong to this broker and supervisor */
+	uint64_t generation; /* a later child of the slot has a higher one */
+	usec_t heartbeat;    /* three missed ones: the broker is away */
+	uint64_t window;     /* bytes sent but not acknowledged before link_send() refuses */
 };
 
 /* None of them may call link_free(). */

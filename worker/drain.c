@@ -31,7 +31,7 @@ static void send_away(struct worker *w, uint32_t most)
 	uint32_t sent = 0;
 	struct session *s;
 
-	while (sent < most && (s = session_table_next(&w->sessions, &at)) != NULL) {
+	while (sent < most && (s = session_next(w, &at)) != NULL) {
 		session_drain(s);
 		if (s->state != SESSION_CLOSING)
 			continue;

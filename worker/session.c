@@ -154,7 +154,7 @@ void session_accept(struct worker *w, int fd, const struct address *peer, bool o
 		s->flags |= SESSION_OVERLOAD;
 	w->sockets++;
 	w->counts.accepted++;
-	session_table_put(&w->sessions, s->id, s);
+	session_table_put(&w->sessions, &s->id);
 	session_http_start(s, worker_now(w));
 	stream_open(&s->stream, w->streams, fd, &stream_plain, NULL, &handler, s);
 	session_enter(s, SESSION_HTTP);
@@ -181,7 +181,7 @@ void session_rename(struct session *s, uint64_t id)
 {
 	session_table_remove(&s->w->sessions, s->id);
 	s->id = id;
-	session_table_put(&s->w->sessions, id, s);
+	session_table_put(&s->w->sessions, &s->id);
 }
 
 void session_finish(struct session *s)
@@ -258,9 +258,19 @@ uint64_t session_id(const struct session *s)
 	return s->id;
 }
 
+static struct session *of_id(uint64_t *id)
+{
+	return id != NULL ? CONTAINER_OF(id, struct session, id) : NULL;
+}
+
+struct session *session_next(struct worker *w, size_t *at)
+{
+	return of_id(session_table_next(&w->sessions, at));
+}
+
 struct session *session_find(struct worker *w, uint64_t id)
 {
-	return session_table_get(&w->sessions, id);
+	return of_id(session_table_get(&w->sessions, id));
 }
 
 struct slice session_address(const struct session *s)

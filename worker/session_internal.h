@@ -81,16 +81,21 @@ struct session_waiting {
 	uint32_t n;
 	char text[];
 };
-STAILQ_HEAD(session_queue, session_waiting);
+STAILQ_HEAD(session_waitings, session_waiting);
+
+/* There while something waits. */
+struct session_queue {
+	struct session_waitings commands; /* in order; never empty */
+	uint32_t n;
+	uint32_t bytes;
+};
 
 /* The part that only WebSockets have. */
 struct session_socket {
 	struct ws_reader reader;
-	struct session_queue queue; /* in order; not empty only while something is awaited */
-	uint32_t queued;	    /* commands in it */
-	uint32_t queued_bytes;
-	uint32_t outstanding; /* answers of the broker that the client waits for */
-	bool signing_in;      /* one of them is for a signin */
+	struct session_queue *queue; /* NULL = nothing waits; only while something is awaited */
+	uint32_t outstanding;	     /* answers of the broker that the client waits for */
+	bool signing_in;	     /* one of them is for a signin */
 	uint8_t protocol;
 	uint8_t faults; /* malformed messages since faults_at */
 	uint16_t close_code;
@@ -153,6 +158,8 @@ void session_accept(struct worker *w, int fd, const struct address *peer, bool o
 void session_due(struct timer *t);
 /* Of the hub. */
 void session_deliver(void *ctx, struct subscriber *who, struct frame *f, bool droppable);
+/* Walks over all of the worker, see session_table_next(). */
+struct session *session_next(struct worker *w, size_t *at);
 /* The worker ends: 4200, or after the answer that is under way. */
 void session_drain(struct session *s);
 

@@ -10,22 +10,32 @@
 #define QUEUE_MAX 1024
 #define QUEUE_BYTES_MAX (128U << 10)
 
+static struct session_queue *queue_of(struct session_socket *ws)
+{
+	if (ws->queue == NULL) {
+		ws->queue = NEW(struct session_queue);
+		STAILQ_INIT(&ws->queue->commands);
+	}
+	return ws->queue;
+}
+
 static void put_off(struct session *s, struct slice text)
 {
 	struct session_socket *ws = s->ws;
+	struct session_queue *q = queue_of(ws);
 	struct session_waiting *it = mem_alloc(sizeof(*it) + text.n);
 
 	it->n = (uint32_t)text.n;
 	memcpy(it->text, text.p, text.n);
-	STAILQ_INSERT_TAIL(&ws->queue, it, link);
-	ws->queued++;
-	ws->queued_bytes += it->n;
+	STAILQ_INSERT_TAIL(&q->commands, it, link);
+	q->n++;
+	q->bytes += it->n;
 	s->w->waiting_bytes += it->n;
 	if (ws->waiting_since == 0) {
 		ws->waiting_since = worker_now(s->w);
 		session_arm(s);
 	}
-	if (ws->queued >= QUEUE_MAX || ws->queued_bytes >= QUEUE_BYTES_MAX ||
+	if (q->n >= QUEUE_MAX || q->bytes >= QUEUE_BYTES_MAX ||
 	    s->w->waiting_bytes >= s->w->conf->worker.pending_memory) {
 		s->flags |= SESSION_PAUSED;
 		stream_pause(&s->stream);
@@ -35,36 +45,42 @@ static void put_off(struct session *s, struct slice text)
 /* Out of the queue before it runs: the end of the connection would free it. */
 static struct session_waiting *take_first(struct session *s)
 {
-	struct session_socket *ws = s->ws;
-	struct session_waiting *it = STAILQ_FIRST(&ws->queue);
+	struct session_queue *q = s->ws->queue;
+	struct session_waiting *it = STAILQ_FIRST(&q->commands);
 
-	STAILQ_REMOVE_HEAD(&ws->queue, link);
-	ws->queued--;
-	ws->queued_bytes -= it->n;
+	STAILQ_REMOVE_HEAD(&q->commands, link);
+	q->n--;
+	q->bytes -= it->n;
 	s->w->waiting_bytes -= it->n;
+	if (q->n == 0) {
+		free(q);
+		s->ws->queue = NULL;
+	}
 	return it;
 }
 
 static void put_back(struct session *s, struct session_waiting *it)
 {
-	struct session_socket *ws = s->ws;
+	struct session_queue *q = queue_of(s->ws);
 
-	STAILQ_INSERT_HEAD(&ws->queue, it, link);
-	ws->queued++;
-	ws->queued_bytes += it->n;
+	STAILQ_INSERT_HEAD(&q->commands, it, link);
+	q->n++;
+	q->bytes += it->n;
 	s->w->waiting_bytes += it->n;
 }
 
 void session_pusher_done(struct session *s)
 {
-	while (!STAILQ_EMPTY(&s->ws->queue))
+	while (s->ws->queue != NULL)
 		free(take_first(s));
 }
 
 static void read_on(struct session *s)
 {
-	if (!session_has(s, SESSION_PAUSED) || s->ws->queued > QUEUE_MAX / 2 ||
-	    s->ws->queued_bytes > QUEUE_BYTES_MAX / 2)
+	const struct session_queue *q = s->ws->queue;
+
+	if (!session_has(s, SESSION_PAUSED) ||
+	    (q != NULL && (q->n > QUEUE_MAX / 2 || q->bytes > QUEUE_BYTES_MAX / 2)))
 		return;
 	s->flags &= (uint16_t)~SESSION_PAUSED;
 	stream_resume(&s->stream);
@@ -72,7 +88,7 @@ static void read_on(struct session *s)
 
 void session_pusher_message(struct session *s, struct slice text)
 {
-	if (STAILQ_EMPTY(&s->ws->queue)) {
+	if (s->ws->queue == NULL) {
 		if (session_run(s, text) == WAIT)
 			put_off(s, text);
 	} else if (pusher_is_ping(text)) {
@@ -86,7 +102,7 @@ void session_pusher_go_on(struct session *s)
 {
 	struct session_socket *ws = s->ws;
 
-	while (s->state == SESSION_OPEN && !STAILQ_EMPTY(&ws->queue)) {
+	while (s->state == SESSION_OPEN && ws->queue != NULL) {
 		struct session_waiting *it = take_first(s);
 
 		if (session_run(s, slice_of(it->text, it->n)) == WAIT) {
@@ -108,7 +124,7 @@ void session_answered(struct session *s)
 
 	ws->outstanding--;
 	/* Each answer shows that the broker works: the others get the whole time again. */
-	ws->waiting_since = ws->outstanding > 0 || ws->queued > 0 ? worker_now(s->w) : 0;
+	ws->waiting_since = ws->outstanding > 0 || ws->queue != NULL ? worker_now(s->w) : 0;
 	session_pusher_go_on(s);
 }
 
@@ -160,7 +176,7 @@ void session_pusher_give_up(struct session *s)
 	struct session_socket *ws = s->ws;
 
 	abandon(s);
-	while (s->state == SESSION_OPEN && !STAILQ_EMPTY(&ws->queue)) {
+	while (s->state == SESSION_OPEN && ws->queue != NULL) {
 		struct session_waiting *it = take_first(s);
 
 		refuse_waiting(s, slice_of(it->text, it->n));

@@ -18,42 +18,42 @@ void session_table_done(struct session_table *t)
 	*t = (struct session_table){0};
 }
 
-static void put_row(struct session_table *t, struct session_row row)
+static void put_row(struct session_table *t, uint64_t *id)
 {
-	size_t i = home(t, row.id);
+	size_t i = home(t, *id);
 
-	while (t->rows[i].id != 0)
+	while (t->rows[i] != NULL)
 		i = (i + 1) & (t->cap - 1);
-	t->rows[i] = row;
+	t->rows[i] = id;
 	t->count++;
 }
 
 static void resize(struct session_table *t, size_t cap)
 {
-	struct session_table bigger = {mem_calloc(cap, sizeof(struct session_row)), cap, 0};
+	struct session_table bigger = {mem_calloc(cap, sizeof(*t->rows)), cap, 0};
 
 	for (size_t i = 0; i < t->cap; i++) {
-		if (t->rows[i].id != 0)
+		if (t->rows[i] != NULL)
 			put_row(&bigger, t->rows[i]);
 	}
 	free(t->rows);
 	*t = bigger;
 }
 
-void session_table_put(struct session_table *t, uint64_t id, struct session *s)
+void session_table_put(struct session_table *t, uint64_t *id)
 {
 	if (t->cap == 0 || 4 * (t->count + 1) > 3 * t->cap)
 		resize(t, t->cap == 0 ? FIRST_CAP : 2 * t->cap);
-	put_row(t, (struct session_row){id, s});
+	put_row(t, id);
 }
 
-struct session *session_table_get(const struct session_table *t, uint64_t id)
+uint64_t *session_table_get(const struct session_table *t, uint64_t id)
 {
-	if (t->cap == 0 || id == 0)
+	if (t->cap == 0)
 		return NULL;
-	for (size_t i = home(t, id); t->rows[i].id != 0; i = (i + 1) & (t->cap - 1)) {
-		if (t->rows[i].id == id)
-			return t->rows[i].s;
+	for (size_t i = home(t, id); t->rows[i] != NULL; i = (i + 1) & (t->cap - 1)) {
+		if (*t->rows[i] == id)
+			return t->rows[i];
 	}
 	return NULL;
 }
@@ -63,23 +63,23 @@ static void close_gap(struct session_table *t, size_t gap)
 {
 	size_t mask = t->cap - 1;
 
-	for (size_t i = (gap + 1) & mask; t->rows[i].id != 0; i = (i + 1) & mask) {
-		size_t want = home(t, t->rows[i].id);
+	for (size_t i = (gap + 1) & mask; t->rows[i] != NULL; i = (i + 1) & mask) {
+		size_t want = home(t, *t->rows[i]);
 
 		if (((i - want) & mask) < ((i - gap) & mask))
 			continue;
 		t->rows[gap] = t->rows[i];
 		gap = i;
 	}
-	t->rows[gap] = (struct session_row){0};
+	t->rows[gap] = NULL;
 }
 
 void session_table_remove(struct session_table *t, uint64_t id)
 {
-	if (t->cap == 0 || id == 0)
+	if (t->cap == 0)
 		return;
-	for (size_t i = home(t, id); t->rows[i].id != 0; i = (i + 1) & (t->cap - 1)) {
-		if (t->rows[i].id != id)
+	for (size_t i = home(t, id); t->rows[i] != NULL; i = (i + 1) & (t->cap - 1)) {
+		if (*t->rows[i] != id)
 			continue;
 		close_gap(t, i);
 		t->count--;
@@ -89,13 +89,13 @@ void session_table_remove(struct session_table *t, uint64_t id)
 	}
 }
 
-struct session *session_table_next(const struct session_table *t, size_t *at)
+uint64_t *session_table_next(const struct session_table *t, size_t *at)
 {
 	while (*at < t->cap) {
-		const struct session_row *row = &t->rows[(*at)++];
+		uint64_t *id = t->rows[(*at)++];
 
-		if (row->id != 0)
-			return row->s;
+		if (id != NULL)
+			return id;
 	}
 	return NULL;
 }

@@ -265,7 +265,6 @@ void session_ws_start(struct session *s, const struct http_request *r, struct sl
 	ws->hello = hello;
 	ws->opened = worker_now(s->w);
 	ws->close_code = WS_CLOSE_NORMAL + 6; /* 1006: no close frame yet */
-	STAILQ_INIT(&ws->queue);
 	STAILQ_INIT(&ws->notes);
 	hello->key = key.p != NULL ? slice_dup(key) : NULL;
 	hello->origin = slice_dup(http_header(r, SLICE("Origin")));

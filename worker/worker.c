@@ -362,7 +362,7 @@ static void close_all(struct worker *w)
 
 	/* Nobody is left, or the time is over: what remains is cut off. */
 	while (w->sessions.count > 0) {
-		s = session_table_next(&w->sessions, &at);
+		s = session_next(w, &at);
 		if (s != NULL)
 			session_abort(s);
 		at = s != NULL ? at - 1 : 0; /* rows behind it have moved up */

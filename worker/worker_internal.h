@@ -21,6 +21,7 @@ struct loop;
 struct control;
 struct departed;
 struct http_request;
+struct session;
 struct session_socket;
 
 TAILQ_HEAD(session_sockets, session_socket);

@@ -117,7 +117,7 @@ static void order_survives_growth_and_wrapping(void **state)
 		assert_waits(want + from);
 	}
 	outq_written(&q, to - from);
-	assert_null(q.ring);
+	assert_int_equal(q.cap, 0);
 }
 
 static void owns_no_memory_when_empty(void **state)
@@ -125,11 +125,11 @@ static void owns_no_memory_when_empty(void **state)
 	(void)state;
 	assert_true(push("a", PLENTY));
 	assert_true(push("b", PLENTY));
-	assert_null(q.ring); /* two lie inside */
+	assert_int_equal(q.cap, 0); /* two lie inside */
 	assert_true(push("c", PLENTY));
-	assert_non_null(q.ring);
+	assert_int_not_equal(q.cap, 0);
 	outq_written(&q, 3);
-	assert_null(q.ring);
+	assert_int_equal(q.cap, 0);
 }
 
 static void shares_frames(void **state)
@@ -216,7 +216,7 @@ static void a_cut_keeps_what_has_begun(void **state)
 	outq_written(&q, 1);
 	outq_cut(&q);
 	assert_waits("");
-	assert_null(q.ring);
+	assert_int_equal(q.cap, 0);
 	outq_cut(&q);
 	assert_true(outq_is_empty(&q));
 }

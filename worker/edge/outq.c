@@ -13,23 +13,25 @@ void outq_init(struct outq *q)
 
 static struct frame **slot(struct outq *q, uint32_t i)
 {
-	if (q->ring == NULL)
+	if (q->cap == 0)
 		return &q->few[(q->head + i) % OUTQ_INLINE];
 	return &q->ring[(q->head + i) & (q->cap - 1)];
 }
 
 static struct frame *frame_at(const struct outq *q, uint32_t i)
 {
-	if (q->ring == NULL)
+	if (q->cap == 0)
 		return q->few[(q->head + i) % OUTQ_INLINE];
 	return q->ring[(q->head + i) & (q->cap - 1)];
 }
 
 static void drop_ring(struct outq *q)
 {
-	free(q->ring);
-	q->ring = NULL;
-	q->cap = 0;
+	if (q->cap > 0) {
+		free(q->ring);
+		q->ring = NULL;
+		q->cap = 0;
+	}
 	q->head = 0;
 }
 
@@ -37,7 +39,7 @@ void outq_done(struct outq *q)
 {
 	for (uint32_t i = 0; i < q->count; i++)
 		frame_unref(*slot(q, i));
-	free(q->ring);
+	drop_ring(q);
 	outq_init(q);
 }
 
@@ -51,12 +53,13 @@ static void grow(struct outq *q)
 	if (q->cap > UINT32_MAX / 4)
 		die("output queue of %u frames", q->count);
 
-	uint32_t cap = q->ring == NULL ? RING_FIRST : q->cap * 4;
+	uint32_t cap = q->cap == 0 ? RING_FIRST : q->cap * 4;
 	struct frame **ring = mem_calloc(cap, sizeof(struct frame *));
 
 	for (uint32_t i = 0; i < q->count; i++)
 		ring[i] = *slot(q, i);
-	free(q->ring);
+	if (q->cap > 0)
+		free(q->ring);
 	q->ring = ring;
 	q->cap = cap;
 	q->head = 0;
@@ -83,7 +86,7 @@ static bool admit(struct outq *q, const struct frame *f, size_t high)
 	} else if (counted(q) + cost > high) {
 		return false;
 	}
-	if (q->count == (q->ring == NULL ? OUTQ_INLINE : q->cap))
+	if (q->count == (q->cap == 0 ? OUTQ_INLINE : q->cap))
 		grow(q);
 	q->bytes += f->len;
 	return true;
@@ -156,7 +159,7 @@ void outq_written(struct outq *q, size_t n)
 		n -= f->len - q->begun;
 		q->begun = 0;
 		q->head++;
-		if (q->ring != NULL)
+		if (q->cap > 0)
 			q->head &= q->cap - 1;
 		q->count--;
 		if (q->urgent > 0)

@@ -25,12 +25,14 @@
 #define OUTQ_HIGH_DEFAULT (1U << 20)
 
 struct outq {
-	struct frame *few[OUTQ_INLINE];
-	struct frame **ring; /* NULL: `few` is the ring */
-	uint32_t cap;	     /* slots of `ring`, a power of two */
-	uint32_t head;	     /* slot of the first frame */
-	uint32_t count;	     /* frames */
-	uint32_t begun;	     /* bytes of the first frame that are written */
+	union {
+		struct frame *few[OUTQ_INLINE]; /* is the ring while cap is 0 */
+		struct frame **ring;
+	};
+	uint32_t cap;	 /* slots of `ring`, a power of two */
+	uint32_t head;	 /* slot of the first frame */
+	uint32_t count;	 /* frames */
+	uint32_t begun;	 /* bytes of the first frame that are written */
 	uint32_t urgent; /* how many frames at the front were pushed as urgent, plus a begun one */
 	uint32_t big;	 /* length of the frame that is larger than the high mark, 0 = none */
 	size_t bytes;	 /* not yet written */

@@ -8,6 +8,10 @@ import { bare, stopAll } from './lib/bare.mjs';
 import { api, ask, Client, closeAll, error, frame, name, place, sign, signedQuery, spread, trigger } from './lib/protocol.mjs';
 import { Tape, until } from './lib/wait.mjs';
 
+// pusher-js may keep timers after disconnect(): the servers alone hold this process.
+const hold = globalThis.setTimeout;
+globalThis.setTimeout = (...args) => hold(...args).unref();
+
 const app = { id: 'life', key: 'life-key', secret: 'life-secret' };
 const APP = '[app "life"]\nkey = life-key\nsecret = life-secret\n';
 let house;

@@ -1,6 +1,6 @@
 // A broker and its workers alone, without a database: for settings that a test must choose itself.
 import { spawn } from 'node:child_process';
-import { chownSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -45,6 +45,7 @@ ${conf}`);
 		const argv = [path.join(build, what.slice(5), what), '--config', file];
 		if (files && what === 'chat-worker') argv.unshift('sh', '-c', `ulimit -n ${files}; exec "$0" "$@"`);
 		const child = spawn(argv[0], argv.slice(1), { stdio: ['ignore', log, log] });
+		closeSync(log); // the child has its own
 		parts[what] = { child, ended: new Promise((resolve) => child.on('exit', resolve)) };
 	};
 	const log = (what) => readFileSync(path.join(dir, `${what}.log`), 'utf8');

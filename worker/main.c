@@ -272,7 +272,8 @@ static int serve(struct role *role)
 
 		address_text(&addresses[bad], text);
 		log_err("worker.listen",
-			"address=%s error=\"%s\" do=\"stop what has it (ss -ltnp) or change [worker] "
+			"address=%s error=\"%s\" do=\"stop what has it (ss -ltnp) or change "
+			"[worker] "
 			"listen\"",
 			text, strerror(-r));
 		status = EX_UNAVAILABLE;

@@ -5,8 +5,9 @@
  *	chat-roster 2
  *	place 4026531836
  *	next 1234
- *	worker 00c0ffee00c0ffee 0 1790000000000000 1232 4711	(life, slot, generation, number,
- *process)
+ *	worker 00c0ffee00c0ffee 0 1790000000000000 1232 4711
+ *
+ * A worker's line: life, slot, generation, number, process.
  *
  * The place is the namespace of the processes' numbers: in the same one, a worker whose process is
  * gone is not waited for.

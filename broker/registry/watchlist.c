@@ -129,6 +129,12 @@ static void unwatch(struct watchlist *w, struct watch *watch)
 
 /* ---- frames ---- */
 
+static void open_list(struct buf *frame, bool first, bool online)
+{
+	(void)buf_printf(frame, "%s{\"name\":\"%s\",\"user_ids\":[", first ? "" : ",",
+			 online ? "online" : "offline");
+}
+
 /* Appends {"name":NAME,"user_ids":[...]} of the watched users in that state; nothing if none. */
 static void put_list(struct watchlist *w, const struct watcher *watcher, bool online,
 		     bool only_changed, bool *first)
@@ -143,8 +149,7 @@ static void put_list(struct watchlist *w, const struct watcher *watcher, bool on
 		if (any)
 			(void)buf_addc(&w->frame, ',');
 		else
-			(void)buf_printf(&w->frame, "%s{\"name\":\"%s\",\"user_ids\":[",
-					 *first ? "" : ",", online ? "online" : "offline");
+			open_list(&w->frame, *first, online);
 		any = true;
 		*first = false;
 		(void)buf_json_str(&w->frame, user_id_of(u));

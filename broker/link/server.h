@@ -1,6 +1,6 @@
 /*
  * The broker's end of the lanes (common/wire/README.md): one for each worker process. Says who
- *comes and goes, brings records in their order, each once, and sends them.
+ * comes and goes, brings records in their order, each once, and sends them.
  *
  *	struct server_options options = {.endpoints = ..., .run_dir = ..., ...};
  *	r = server_new(loop, &options, &ops, broker, &server);

@@ -3,7 +3,7 @@
  * opens and ends it.
  *
  * Where the tables stand is a stage. Until they are known to hold what the broker holds, calls
- *about living rows are ignored, because the walk through the source will tell them all:
+ * about living rows are ignored, because the walk through the source will tell them all:
  *
  *	UNKNOWN  no epoch yet, or the tables were emptied, or more changed than is kept
  *	WIPE     rows of our epoch leave the tables, in chunks
@@ -12,7 +12,7 @@
  *	STEADY   changes only
  *
  * A connection that comes back in STEADY looks for the mark: still there, then what was in flight
- *is sent again and nothing else; gone, then the tables were emptied and all begins anew.
+ * is sent again and nothing else; gone, then the tables were emptied and all begins anew.
  */
 #ifndef BROKER_STORE_MIRROR_INTERNAL_H
 #define BROKER_STORE_MIRROR_INTERNAL_H

@@ -22,8 +22,8 @@
  * Guard. One broker of a node holds an advisory lock of the database while its control connection
  * lives; whoever takes it gets a new epoch of chat.broker, which ends the one before. A broker that
  * loses only the connection goes on serving and takes the lock again; one that finds the lock held
- * by somebody else for longer than `guard_grace`, or its epoch ended, is told by on_taken_over():
- *it must end. The lock file of the run directory, which keeps a second broker of the host out while
+ * by somebody else for longer than `guard_grace`, or its epoch ended, hears on_taken_over() and
+ * must end. The lock file of the run directory, which keeps a second broker of the host out while
  * the database is away, is the caller's.
  */
 #ifndef BROKER_STORE_STORE_H

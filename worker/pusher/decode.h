@@ -4,8 +4,10 @@
  * Slices of a command point into the message or into the scratch buffer: they live until either
  * changes. An absent member (or one that is null) has .p == NULL.
  *
- *	struct buf scratch;			// one per worker, buf_init(&scratch,
- *PUSHER_SCRATCH(max)) struct pusher_cmd cmd; if (!pusher_decode(text, &scratch, &cmd, &error)) ...
+ *	struct buf scratch;	// one per worker, of PUSHER_SCRATCH(max) bytes
+ *	struct pusher_cmd cmd;
+ *
+ *	if (!pusher_decode(text, &scratch, &cmd, &error)) ...
  *	switch (cmd.kind) ...
  */
 #ifndef WORKER_PUSHER_DECODE_H

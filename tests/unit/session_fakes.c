@@ -38,7 +38,8 @@ const struct stream_ops stream_plain;
 
 static struct fake_client *client_of(const struct stream *s)
 {
-	for (size_t i = 0; i < client_count; i++) {
+	/* The newest: its session may stand where that of one who has gone stood. */
+	for (size_t i = client_count; i-- > 0;) {
 		if (clients[i].stream == s)
 			return &clients[i];
 	}

@@ -32,7 +32,8 @@ struct slice load_channel(const struct load *l, const struct part *part, uint32_
 		n = snprintf(ret, LOAD_CHANNEL_NAME, "%s%s", part->prefix,
 			     l->plan->chats[channel % l->plan->chat_count]);
 	else
-		n = snprintf(ret, LOAD_CHANNEL_NAME, "%s%u", part->prefix, channel);
+		n = snprintf(ret, LOAD_CHANNEL_NAME, "%s%u-%u", part->prefix, l->plan->run,
+			     channel);
 	return slice_of(ret, MIN((size_t)n, (size_t)LOAD_CHANNEL_NAME - 1));
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "bench/env.h"
 #include "bench/load.h"
@@ -37,6 +38,7 @@ struct wish {
 	uint32_t processes;
 	double rate;
 	bool http;
+	bool named; /* processes are, so that the file's do not count */
 };
 
 static bool wrong(const char *format, ...) PRINTF(1, 2);
@@ -199,6 +201,7 @@ static bool take_where(struct options *o, struct wish *w, int c)
 		w->source = optarg;
 		return true;
 	default:
+		w->named = w->named || c == 'P';
 		if (servers_add(&o->servers, slice_str(optarg), c == 'B'))
 			return true;
 		return wrong("no such process: %s", optarg);
@@ -328,7 +331,7 @@ static bool use_env(struct options *o, struct wish *w)
 	p->app_key = first(p->app_key, env_get(env, "APP_KEY"), NULL);
 	p->app_secret = first(p->app_secret, env_get(env, "APP_SECRET"), NULL);
 	env_chat(p, env);
-	return o->servers.n > 0 || env_processes(o, env);
+	return w->named || env_processes(o, env);
 }
 
 /* ---- the plan ---- */
@@ -482,6 +485,7 @@ static bool make_plan(struct options *o, const char *name, const struct wish *w)
 		return wrong("there is no mode %s", name);
 	p->mode = mode->name;
 	p->shape = mode->shape;
+	p->run = (uint32_t)getpid();
 	if (p->app_key == NULL)
 		return wrong("no application: give --env or --key");
 	if (!make_parts(p, mode, w))

@@ -68,6 +68,7 @@ struct plan {
 	usec_t duration;
 	usec_t patience; /* without progress: given up */
 	uint32_t rounds;
+	uint32_t run; /* in the names of channels: nothing is left there of another run */
 
 	struct net_target target;
 	struct net_sources sources;

@@ -102,12 +102,14 @@ class Bars:
         found = [self.r[n]["connect"] for n in ("idle", "idle-again") if n in self.r]
         if not found:
             return
-        best = max(c["opened"] / c["server_cpu"] for c in found)
+        best = max(c["opened"] / max(c["server_cpu"], 1e-6) for c in found)
         floor = self.r.get("idle-floor", {}).get("connect")
         text = number(floor["opened"] / floor["server_cpu"]) if floor else ""
         self.add("connects with one subscription per CPU second", number(best), text, best, 25000)
         r = self.r["idle"]
         memory = (r["memory_after"]["server"] - r["memory_before"]["server"]) / r["connect"]["opened"]
+        if memory < 100:
+            return  # it has served others before: it had the memory already
         self.add("bytes of user memory per idle subscribed connection", number(memory), "", memory, 1000,
                  at_most=True)
 

@@ -133,6 +133,49 @@ static void ends_with_nul_when_there_is_room(void **state)
 	buf_done(&b);
 }
 
+/* Eight bytes are looked at together: every character in every place, beside plain ones. */
+static void escapes_json_in_every_place(void **state)
+{
+	char text[24];
+	struct buf b;
+	struct buf wanted;
+
+	(void)state;
+	buf_init(&b, 1000);
+	buf_init(&wanted, 1000);
+	for (unsigned c = 0; c < 256; c++) {
+		for (size_t n = 1; n <= sizeof(text); n++) {
+			size_t at = (c + n) % n;
+
+			memset(text, 'p', sizeof(text));
+			text[at] = (char)c;
+			buf_clear(&b);
+			buf_clear(&wanted);
+			assert_true(buf_json_str(&b, slice_of(text, n)));
+			(void)buf_addc(&wanted, '"');
+			(void)buf_add(&wanted, slice_of(text, at));
+			if (c == '"' || c == '\\')
+				(void)buf_printf(&wanted, "\\%c", (char)c);
+			else if (c == '\n' || c == '\r' || c == '\t')
+				(void)buf_printf(&wanted, "\\%c", "tn  r"[c - '\t']);
+			else if (c < 0x20)
+				(void)buf_printf(&wanted, "\\u%04x", c);
+			else
+				(void)buf_addc(&wanted, (char)c);
+			(void)buf_add(&wanted, slice_of(text + at + 1, n - at - 1));
+			(void)buf_addc(&wanted, '"');
+			assert_true(slice_eq(buf_slice(&b), buf_slice(&wanted)));
+		}
+	}
+	buf_done(&b);
+	buf_init(&b, 10);
+	assert_false(buf_json_str(&b, SLICE("12345678\n"))); /* 12 bytes */
+	assert_int_equal(b.n, 0);
+	assert_false(buf_ok(&b));
+	buf_done(&b);
+	buf_done(&wanted);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -145,6 +188,7 @@ int main(void)
 		cmocka_unit_test(escapes_json),
 		cmocka_unit_test(consumes_from_the_front),
 		cmocka_unit_test(ends_with_nul_when_there_is_room),
+		cmocka_unit_test(escapes_json_in_every_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@ static void put_row(struct conn_table *t, struct conn *c)
 
 static void resize(struct conn_table *t, size_t cap)
 {
-	struct conn_table other = {mem_calloc(cap, sizeof(*t->rows)), cap, 0};
+	struct conn_table other = {mem_calloc(cap, sizeof(struct conn *)), cap, 0};
 
 	for (size_t i = 0; i < t->cap; i++) {
 		if (t->rows[i] != NULL)

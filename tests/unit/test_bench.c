@@ -185,7 +185,7 @@ static void medians(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < 4; i++) {
 		o.rounds[i].seconds = 2;
-		o.rounds[i].counts[COUNT_DELIVERED] = 100 * ((i * 3) % 4);
+		o.rounds[i].counts[COUNT_DELIVERED] = UINT64_C(100) * ((i * 3) % 4);
 	}
 	s = summary_of(&o, summary_delivered_rate);
 	assert_true(s.median == 75 && s.min == 0 && s.max == 150);

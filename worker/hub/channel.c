@@ -298,8 +298,10 @@ void hub_unsubscribe(struct hub *h, struct sub *s)
 
 void hub_unsubscribe_all(struct hub *h, struct subscriber *who)
 {
-	for (uint32_t i = 0; i < who->sub_count; i++)
-		end(h, subscriber_sub(who, i));
+	if (who->sub_cap == 0 && who->sub_count > 0)
+		end(h, who->subs.one);
+	for (uint32_t i = 0; who->sub_cap > 0 && i < who->sub_count; i++)
+		end(h, who->subs.many[i]);
 	forget_subs(who);
 }
 

@@ -166,10 +166,10 @@ def journal(m, unit):
 
 
 def install(m, deb):
-    shutil.copy(deb, m.path("/root"))
+    shutil.copy(deb, m.path("/opt"))
     # What it needs is in the image; a missing dependency is an error, for there is no network.
     return m.run("apt-get", "install", "-y", "-q", "-o",
-                 "Dpkg::Options::=--force-confdef", f"/root/{deb.name}").stdout
+                 "Dpkg::Options::=--force-confdef", f"/opt/{deb.name}").stdout
 
 
 def check_installed(m):

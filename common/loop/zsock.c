@@ -14,6 +14,8 @@
 #include "common/loop/loop.h"
 
 #define SAFETY (1 * USEC_PER_SEC)
+/* For the messages of one turn: far less than a heartbeat, long enough to join what they cause. */
+#define PUMP_MOST (100 * USEC_PER_MSEC)
 #define RECONNECT_MS 20 /* first pause before a connection is tried again */
 #define RECONNECT_MAX_MS 500
 
@@ -154,18 +156,24 @@ static void kick(struct zsock *z)
 
 static unsigned pump(struct zsock *z)
 {
+	usec_t end = clock_mono() + PUMP_MOST;
 	unsigned n = 0;
+	bool more;
 
 	z->pumping = true;
-	while (n < ZSOCK_BATCH && receive_one(z))
+	while ((more = receive_one(z))) {
 		n++;
+		/* Timers, and what the messages have caused, wait until we return. */
+		if (n == ZSOCK_BATCH || clock_mono() >= end)
+			break;
+	}
 	z->pumping = false;
 	/*
 	 * A receive that finds nothing has taken all signals before it looked, so whatever comes
 	 * from now on makes the descriptor readable again. Only where we stopped early is it not
 	 * known what lies there; asking would cost as much as looking.
 	 */
-	if (n == ZSOCK_BATCH)
+	if (more)
 		kick(z);
 	return n;
 }

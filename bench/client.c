@@ -173,6 +173,7 @@ static void on_message(struct client *c, struct slice text)
 		break;
 	case PUSHER_MSG_MEMBER_REMOVED:
 		l->counts[COUNT_MEMBERS]++;
+		l->counts[COUNT_WITNESSED] += client_is_witness(c);
 		c->removed++;
 		break;
 	case PUSHER_MSG_ESTABLISHED:

@@ -14,7 +14,6 @@
 #define OUT_MAX (64U << 20)
 #define REST_WAIT 10000		       /* microseconds between two looks at the step */
 #define PARENT_LOOK (1 * USEC_PER_SEC) /* between two looks at the parent */
-#define WITNESS 10		       /* one of so many stays to see the others leave */
 
 void load_fault(struct load *l, const char *what, struct slice detail)
 {
@@ -140,16 +139,11 @@ static void reset_histograms(struct load *l)
 	l->mine->round = round;
 }
 
-static bool is_witness(const struct client *c)
-{
-	return c->index % WITNESS == 0;
-}
-
 static uint32_t leavers_of(const struct part *part)
 {
 	uint32_t n = listeners_of(part);
 
-	return n - (n + WITNESS - 1) / WITNESS;
+	return n - (n + LOAD_WITNESS - 1) / LOAD_WITNESS;
 }
 
 /* Witnesses have been told of all that left; where nobody has left, each of all that joined. */
@@ -204,7 +198,7 @@ static void leave_more(struct load *l)
 	for (uint32_t n = 0; l->walked < l->client_count && n < l->plan->opening; l->walked++) {
 		struct client *c = &l->clients[l->walked];
 
-		if (!c->part->later || c->state != CLIENT_READY || is_witness(c))
+		if (!c->part->later || c->state != CLIENT_READY || client_is_witness(c))
 			continue;
 		client_unsubscribe(c);
 		n++;

@@ -16,6 +16,9 @@
 /* Runs until STEP_END, or until the parent is gone. */
 void load_run(const struct plan *plan, struct shared *shared, uint32_t number);
 
+/* One of so many members stays to see the others leave. */
+#define LOAD_WITNESS 10
+
 /* Of the whole plan: connections that are to stand, those of guests included. */
 uint32_t load_clients(const struct plan *plan);
 

@@ -111,6 +111,11 @@ struct slice load_channel(const struct load *l, const struct part *part, uint32_
 
 /* ---- client.c ---- */
 
+static inline bool client_is_witness(const struct client *c)
+{
+	return c->index % LOAD_WITNESS == 0;
+}
+
 void client_open(struct client *c);
 void client_subscribe(struct client *c);
 void client_unsubscribe(struct client *c);

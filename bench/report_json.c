@@ -23,6 +23,7 @@ static const char *const count_names[COUNTS] = {
 	[COUNT_JOINED] = "joined",
 	[COUNT_LEFT] = "left",
 	[COUNT_MEMBERS] = "member_events",
+	[COUNT_WITNESSED] = "witnessed",
 	[COUNT_SNAPSHOT_BYTES] = "snapshot_bytes",
 	[COUNT_WRONG] = "told_wrongly",
 	[COUNT_PINGS] = "pings",

@@ -164,6 +164,11 @@ static uint64_t told(const struct runner *r)
 	return shared_count(r->shared, COUNT_MEMBERS);
 }
 
+static uint64_t witnessed(const struct runner *r)
+{
+	return shared_count(r->shared, COUNT_WITNESSED);
+}
+
 static uint64_t judged(const struct runner *r)
 {
 	return shared_count(r->shared, COUNT_JUDGED);
@@ -283,7 +288,7 @@ static void hold(struct runner *r)
 static void join(struct runner *r)
 {
 	uint64_t n = (uint64_t)r->plan->parts[0].channels * r->plan->parts[0].members;
-	uint64_t witnesses = (n + 9) / 10;
+	uint64_t witnesses = (n + LOAD_WITNESS - 1) / LOAD_WITNESS;
 	struct mark m;
 
 	mark(r, &m);
@@ -298,8 +303,9 @@ static void join(struct runner *r)
 	step(r, STEP_LEAVE);
 	if (!wait_for(r, "leaving", left, n - witnesses, r->plan->patience))
 		fail(r, "not all could leave");
-	/* Those that leave hear of some that left before them: only a standstill is the end. */
-	(void)wait_for(r, "being told", told, UINT64_MAX, SETTLE);
+	/* Those that leave may hear of some that left before them; who stays hears of all. */
+	if (!wait_for(r, "being told", witnessed, witnesses * (n - witnesses), r->plan->patience))
+		fail(r, "not all were told who left");
 	span(r, &m, &r->out->leave);
 	step(r, STEP_JUDGE);
 	(void)wait_for(r, "judging", judged, 2ULL * r->plan->processes, r->plan->patience);

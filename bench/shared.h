@@ -36,9 +36,10 @@ enum count {
 	COUNT_TWICE,	 /* came again */
 	COUNT_FRAMES,	 /* WebSocket messages of any kind */
 	COUNT_BYTES,
-	COUNT_JOINED,  /* presence: subscriptions that stood */
-	COUNT_LEFT,    /* presence: unsubscribed */
-	COUNT_MEMBERS, /* member_added and member_removed */
+	COUNT_JOINED,	 /* presence: subscriptions that stood */
+	COUNT_LEFT,	 /* presence: unsubscribed */
+	COUNT_MEMBERS,	 /* member_added and member_removed */
+	COUNT_WITNESSED, /* of the latter those that witnesses were told */
 	COUNT_SNAPSHOT_BYTES,
 	COUNT_WRONG, /* listeners whose members were not all told, or told twice */
 	COUNT_PINGS,

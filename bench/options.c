@@ -15,8 +15,8 @@
 #include "bench/modes.h"
 #include "common/base/mem.h"
 
-#define FILES_RESERVED 128 /* descriptors of a load process that are no connections */
-#define PER_SOURCE 20000   /* connections of one address: less than it has ports */
+#define FILES_RESERVED 128UL /* descriptors of a load process that are no connections */
+#define PER_SOURCE 20000     /* connections of one address: less than it has ports */
 #define LINES_MAX 10000
 #define CONNECTIONS_MAX 4000000
 #define EVENT_SIZE_MAX 1000000

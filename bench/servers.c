@@ -153,7 +153,7 @@ static uint64_t socket_memory(void)
 {
 	char text[FILE_MAX];
 	struct slice all = read_file("/proc/net/sockstat", text);
-	const char *at = memmem(all.p, all.n, "TCP: ", 5);
+	const char *at = all.n > 0 ? memmem(all.p, all.n, "TCP: ", 5) : NULL;
 	struct slice rest = SLICE_NONE;
 	uint64_t pages = 0;
 

@@ -106,6 +106,8 @@ static void say(struct load *l, struct talker *t, usec_t at)
 		line_send(t->line, t, at);
 		break;
 	case TALK_CHURN:
+		if (t->client == NULL)
+			break;
 		if (t->client->state == CLIENT_READY)
 			client_unsubscribe(t->client);
 		else

@@ -17,6 +17,8 @@ enum ctl_exit {
 	CTL_CONFIG = 78,      /* EX_CONFIG: the configuration is wrong */
 };
 
+MUST_CHECK int command_app_create(const struct args *args);
+MUST_CHECK int command_app_list(const struct args *args);
 MUST_CHECK int command_migrate(const struct args *args);
 MUST_CHECK int command_user_add(const struct args *args);
 MUST_CHECK int command_user_set(const struct args *args);

@@ -134,16 +134,6 @@ int db_failed(const PGconn *db)
 
 #define OBJECT_MAX (1 << 20)
 
-/* Numbers of pg_type, which never change. */
-enum {
-	TYPE_BOOL = 16,
-	TYPE_INT8 = 20,
-	TYPE_INT2 = 21,
-	TYPE_INT4 = 23,
-	TYPE_JSON = 114,
-	TYPE_JSONB = 3802,
-};
-
 static void put_field(struct buf *out, const PGresult *r, int row, int column)
 {
 	const char *text = PQgetvalue(r, row, column);
@@ -153,14 +143,14 @@ static void put_field(struct buf *out, const PGresult *r, int row, int column)
 		return;
 	}
 	switch (PQftype(r, column)) {
-	case TYPE_BOOL:
+	case DB_BOOL:
 		(void)buf_add(out, text[0] == 't' ? SLICE("true") : SLICE("false"));
 		break;
-	case TYPE_INT2:
-	case TYPE_INT4:
-	case TYPE_INT8:
-	case TYPE_JSON:
-	case TYPE_JSONB:
+	case DB_INT2:
+	case DB_INT4:
+	case DB_INT8:
+	case DB_JSON:
+	case DB_JSONB:
 		(void)buf_add(out, slice_str(text));
 		break;
 	default:

@@ -20,6 +20,17 @@
 #include "common/conf/conf_file.h"
 #include "ctl/args.h"
 
+/* Types as pg_type numbers them, which never change. */
+enum db_type {
+	DB_BOOL = 16,
+	DB_INT8 = 20,
+	DB_INT2 = 21,
+	DB_INT4 = 23,
+	DB_TEXT = 25,
+	DB_JSON = 114,
+	DB_JSONB = 3802,
+};
+
 /* The files of --config, else CONF_FILE if it exists, and the environment. CTL_OK or CTL_CONFIG. */
 MUST_CHECK int db_config(const struct args *args, bool secrets, struct conf **ret_conf);
 

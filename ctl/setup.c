@@ -14,10 +14,10 @@
 #include "common/base/mem.h"
 #include "common/crypto/hmac.h"
 #include "common/proc/privs.h"
+#include "ctl/app_file.h"
 #include "ctl/commands.h"
 #include "ctl/db.h"
 #include "ctl/migrate.h"
-#include "ctl/setup_app.h"
 
 #define ADMIN_DATABASE "postgres"
 #define ROLE_DEFAULT "chat-broker" /* the user of chat-broker.service, by peer authentication */
@@ -355,8 +355,8 @@ int command_setup(const struct args *args)
 		(void)fputs("chatctl: [database] conninfo is empty: no database is set up\n",
 			    stderr);
 	if (status == CTL_OK)
-		status = setup_app(conf, args->nfiles > 0 ? args->files[0] : CONF_FILE,
-				   args->dry_run);
+		status = app_file_first(conf, args->nfiles > 0 ? args->files[0] : CONF_FILE,
+					args->dry_run);
 	if (status == CTL_OK && !args->dry_run)
 		(void)puts("all is set up");
 	conf_free(conf);

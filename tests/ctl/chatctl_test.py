@@ -290,14 +290,14 @@ class Setup(Base):
     def test_makes_all_once(self):
         self.assertIn("database made", self.run_setup())
         self.configured("migrate", "--status", "--sql-dir", SQL_DIR)
-        with open(f"{self.folder}/conf.d/app.conf", encoding="utf-8") as f:
+        with open(f"{self.folder}/conf.d/app-chat.conf", encoding="utf-8") as f:
             app = f.read()
         again = self.run_setup()
         self.assertIn("nothing to do", again)
         self.assertNotIn("made", again)
-        with open(f"{self.folder}/conf.d/app.conf", encoding="utf-8") as f:
+        with open(f"{self.folder}/conf.d/app-chat.conf", encoding="utf-8") as f:
             self.assertEqual(f.read(), app)
-        self.assertEqual(os.stat(f"{self.folder}/conf.d/app.conf").st_mode & 0o777, 0o640)
+        self.assertEqual(os.stat(f"{self.folder}/conf.d/app-chat.conf").st_mode & 0o777, 0o640)
 
     def test_prints_what_psql_can_run(self):
         script = self.run_setup("--dry-run")
@@ -328,6 +328,27 @@ class Setup(Base):
         dump = self.configured("dump-config")
         self.assertIn("public_url = https://chat.example.org/live", dump)
         self.assertNotIn(env["REVERB_APP_SECRET"], dump)
+
+    def test_applications(self):
+        self.run_setup()
+        made = json.loads(self.configured("app", "create", "--id", "shop", "--json"))
+        self.assertEqual(made["file"], f"{self.folder}/conf.d/app-shop.conf")
+        self.assertEqual(os.stat(made["file"]).st_mode & 0o777, 0o640)
+        rows = {row["id"]: row for row in json.loads(self.configured("app", "list", "--json"))}
+        self.assertEqual(rows["shop"], {
+            "name": "shop", "id": "shop", "key": made["key"], "secrets": 1, "enabled": True,
+            "client_events": "members", "max_connections": 0, "chat": False})
+        self.assertTrue(rows["chat"]["chat"])
+        self.assertNotIn(made["secret"], self.configured("app", "list"))
+        self.assertIn(f"REVERB_APP_SECRET={made['secret']}\n", self.configured("export-env", "shop"))
+        self.assertIn("there is an application shop",
+                      self.configured("app", "create", "--id", "shop", status=1))
+        for bad in ("", "../x", "a/b", 'a"b', "-x", "x" * 65):
+            self.configured("app", "create", f"--id={bad}", status=64)
+        self.configured("app", "create", status=64)
+        self.put("chat.conf", "")
+        self.assertIn("includes no directory",
+                      self.configured("app", "create", "--id", "other", status=78))
 
 
 class Outside(unittest.TestCase):

@@ -330,7 +330,7 @@ def remove(m, before):
     step("removal stops it and keeps the configuration; purge leaves nothing but the database")
     m.run("apt-get", "remove", "-y", "-q", "chat-server")
     assert not running(m, "/usr/sbin/chat-")
-    assert m.path("/etc/chat/conf.d/app.conf").exists()
+    assert m.path("/etc/chat/conf.d/app-chat.conf").exists()
     m.run("apt-get", "purge", "-y", "-q", "chat-server")
     left = files(m) - before
     assert not left, f"left behind: {sorted(left)}"

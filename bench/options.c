@@ -101,7 +101,7 @@ void options_usage(void)
 		(void)printf("  %-14s %s\n", mode_at(i)->name, mode_at(i)->help);
 	(void)puts(
 		"\nwhere\n"
-		"  -e, --env FILE         what ./dev run --print-env has written; options override "
+		"  -e, --env FILE         lines of KEY=VALUE, as of ./dev run; options override "
 		"it\n"
 		"      --host ADDRESS --port PORT --tls\n"
 		"      --app-id ID --key KEY --secret SECRET\n"

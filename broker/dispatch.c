@@ -27,14 +27,21 @@ struct dispatch *dispatch_new(const struct dispatch_options *options)
 	return d;
 }
 
-static struct peer *peer_new(struct dispatch *d, struct lane *lane)
+/*
+ * One whose end still waits in the hold may be back: its lane was lost before it had heard our
+ * welcome. It has said nothing yet, so it never left.
+ */
+static struct peer *peer_of(struct dispatch *d, struct lane *lane)
 {
-	struct peer *peer = NEW(struct peer);
+	struct peer *peer = dispatch_peer(d, lane_number(lane));
 
-	peer->number = lane_number(lane);
+	if (peer == NULL) {
+		peer = NEW(struct peer);
+		peer->number = lane_number(lane);
+		HASH_ADD(hh, d->peers, number, sizeof(peer->number), peer);
+	}
 	peer->lane = lane;
 	lane_set_data(lane, peer);
-	HASH_ADD(hh, d->peers, number, sizeof(peer->number), peer);
 	return peer;
 }
 
@@ -143,7 +150,7 @@ static void on_worker_new(void *ctx, struct lane *lane)
 	struct dispatch *d = ctx;
 	const struct apps *apps = d->options.apps;
 	const struct app *chat = apps_at(apps, apps_chat(apps));
-	struct peer *peer = peer_new(d, lane);
+	struct peer *peer = peer_of(d, lane);
 	struct wire_worker_info m = {
 		.number = peer->number,
 		.apps = apps_live(apps),
@@ -295,7 +302,7 @@ static void open_now(struct dispatch *d, const char *why)
 	while (hold_next(&d->hold, &number, &kind, &body)) {
 		struct peer *peer = dispatch_peer(d, number);
 
-		if (peer == NULL)
+		if (peer == NULL || (kind == HOLD_GONE && peer->lane != NULL))
 			continue;
 		if (kind == HOLD_GONE)
 			end_worker(d, peer);

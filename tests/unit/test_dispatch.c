@@ -103,6 +103,28 @@ static void test_a_worker_that_goes_while_others_are_awaited(void **state)
 	assert_int_equal(registry_connections(fake_d->parts.registry, 0), 0);
 }
 
+/* Its lane broke before it heard our welcome, so it comes as if for the first time. */
+static void test_one_that_is_back_while_others_are_awaited(void **state)
+{
+	(void)state;
+	fake_gone(1);
+	dispatch_server_ops.on_worker_new(fake_d, &fake_lanes[0]);
+	fake_open(1, A, 0);
+	fake_subscribe(1, A, "a", WIRE_SUB_RESYNC, "");
+	SAY(1, sync_end, SYNC_END, .conns = 1);
+	SAY(2, sync_end, SYNC_END, .conns = 0);
+	assert_true(dispatch_is_open(fake_d));
+	assert_int_equal(registry_connections(fake_d->parts.registry, 0), 1);
+	expect_news("1 WORKER_INFO 1 apps=2 chat=app\n"
+		    "1 APP 0 app enabled=1\n1 APP 1 other enabled=1\n"
+		    "2 WORKER_INFO 2 apps=2 chat=app\n"
+		    "2 APP 0 app enabled=1\n2 APP 1 other enabled=1\n"
+		    "1 WORKER_INFO 1 apps=2 chat=app\n"
+		    "1 APP 0 app enabled=1\n1 APP 1 other enabled=1\noutbox allow 1\n");
+	fake_publish(1, 1, "a", 0);
+	expect_lines("1 EVENT a ev d\n1 PUBLISHED 1 200 {}\n");
+}
+
 /* What the fakes' workers were welcomed with. */
 static void forget_welcome(void)
 {
@@ -640,6 +662,7 @@ int main(void)
 		CLOSED(test_a_missing_worker_is_not_waited_for_for_ever),
 		CLOSED(test_too_much_waiting_ends_the_wait),
 		CLOSED(test_a_worker_that_goes_while_others_are_awaited),
+		CLOSED(test_one_that_is_back_while_others_are_awaited),
 		CLOSED(test_who_left_while_no_broker_was_there_is_missed),
 		CLOSED(test_who_is_back_is_not),
 		CLOSED(test_notes_come_back),

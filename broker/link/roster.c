@@ -32,6 +32,7 @@ struct roster {
 	size_t count;
 	size_t cap;
 	uint64_t place; /* 0 = not known */
+	bool ours;	/* the file's place, too: its processes can be looked for */
 	uint32_t next;
 	bool found;
 };
@@ -86,7 +87,21 @@ static bool is_dead(uint32_t pid)
 	return pid > 1 && pid <= INT_MAX && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 
-static bool read_worker(struct roster *r, struct slice line, bool same_place)
+/* Whoever ends before it has found us never will. */
+static void drop_dead(struct roster *r)
+{
+	for (size_t i = r->ours ? r->count : 0; i > 0; i--) {
+		const struct entry *e = &r->entries[i - 1];
+		const struct roster_worker *w = &e->worker;
+
+		if (!e->awaited || !is_dead(w->pid))
+			continue;
+		log_notice("roster.dead", "number=%u slot=%u pid=%u", w->number, w->slot, w->pid);
+		r->entries[i - 1] = r->entries[--r->count];
+	}
+}
+
+static bool read_worker(struct roster *r, struct slice line)
 {
 	struct roster_worker w;
 	unsigned char life[sizeof(w.life)];
@@ -107,10 +122,7 @@ static bool read_worker(struct roster *r, struct slice line, bool same_place)
 	w.slot = (uint32_t)slot;
 	w.number = (uint32_t)number;
 	w.pid = (uint32_t)pid;
-	if (same_place && is_dead(w.pid))
-		log_notice("roster.dead", "number=%u slot=%u pid=%u", w.number, w.slot, w.pid);
-	else
-		append(r, &w, true);
+	append(r, &w, true);
 	return true;
 }
 
@@ -136,10 +148,10 @@ static bool read_lines(struct roster *r, struct slice text)
 	    !take_line(&text, SLICE("next "), ROSTER_NUMBERS - 1, &next) || next == 0)
 		return false;
 	while (slice_cut(text, '\n', &line, &text)) {
-		if (!slice_starts(line, SLICE("worker ")) ||
-		    !read_worker(r, slice_skip(line, 7), place != 0 && place == r->place))
+		if (!slice_starts(line, SLICE("worker ")) || !read_worker(r, slice_skip(line, 7)))
 			return false;
 	}
+	r->ours = place != 0 && place == r->place;
 	r->next = (uint32_t)next;
 	return text.n == 0;
 }
@@ -183,6 +195,7 @@ static void read_roster(struct roster *r)
 		if (err != -ENOENT)
 			log_warning("roster.unreadable", "path=%s error=%d", r->path, -err);
 	}
+	drop_dead(r);
 	buf_done(&text);
 }
 
@@ -282,10 +295,11 @@ void roster_free(struct roster *r)
 	free(r);
 }
 
-size_t roster_awaited(const struct roster *r)
+size_t roster_awaited(struct roster *r)
 {
 	size_t n = 0;
 
+	drop_dead(r);
 	for (size_t i = 0; i < r->count; i++)
 		n += r->entries[i].awaited;
 	return n;

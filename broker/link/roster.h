@@ -10,7 +10,7 @@
  * A worker's line: life, slot, generation, number, process.
  *
  * The place is the namespace of the processes' numbers: in the same one, a worker whose process is
- * gone is not waited for.
+ * gone, or goes before it has been added, is not waited for.
  *
  * Written anew with each change, under another name first. A file that cannot be read counts as
  * none; one that cannot be written is logged, and the broker goes on.
@@ -45,8 +45,11 @@ MALLOC_LIKE struct roster *roster_new(const char *dir);
 /* Leaves the file as it is. NULL is allowed. */
 void roster_free(struct roster *r);
 
-/* Workers of the broker before us that may live, and have neither been added nor removed since. */
-size_t roster_awaited(const struct roster *r);
+/*
+ * Workers of the broker before us that may live, and have neither been added nor removed since.
+ * Looks whether their processes are still there.
+ */
+size_t roster_awaited(struct roster *r);
 /* There was a file. */
 bool roster_found(const struct roster *r);
 

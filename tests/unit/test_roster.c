@@ -1,6 +1,7 @@
 #include "broker/link/roster.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -195,6 +196,29 @@ static void test_the_dead_are_not_awaited(void **state)
 	roster_free(r);
 }
 
+static void test_those_who_die_meanwhile_are_not(void **state)
+{
+	struct roster *r = roster_new(dir);
+	struct roster_worker w = {.life = 1, .number = 1};
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		(void)pause();
+		_exit(0);
+	}
+	assert_true(pid > 0);
+	w.pid = (uint32_t)pid;
+	roster_add(r, &w);
+	roster_free(r);
+	r = roster_new(dir);
+	assert_int_equal(roster_awaited(r), 1);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(roster_awaited(r), 0);
+	roster_free(r);
+}
+
 /* The numbers of another namespace say nothing here. */
 static void test_the_dead_of_another_place_are(void **state)
 {
@@ -237,6 +261,7 @@ int main(void)
 		TEST(test_numbers_begin_again_after_the_last),
 		TEST(test_files_that_are_none),
 		TEST(test_the_dead_are_not_awaited),
+		TEST(test_those_who_die_meanwhile_are_not),
 		TEST(test_the_dead_of_another_place_are),
 		TEST(test_a_directory_that_cannot_be_written),
 	};

@@ -18,6 +18,7 @@ struct origin {
 	UT_hash_handle hh;
 	TAILQ_ENTRY(origin) used; /* the one that published last stands at the end */
 	uint64_t id;
+	uint64_t top; /* the highest number; keys are those of it alone, unless unordered */
 	uint64_t *ring;
 	uint32_t *rows; /* 2 * cap */
 	uint32_t cap;	/* a power of two */
@@ -126,15 +127,10 @@ static void remove_key(struct origin *o, uint64_t key)
 	}
 }
 
-bool seen_add(struct seen *seen, uint64_t origin, uint64_t number, struct slice channel)
+static void add_key(struct origin *o, uint64_t key)
 {
-	struct origin *o = origin_of(seen, origin);
-	uint64_t parts[2] = {number, hash_bytes(channel.p, channel.n)};
-	uint64_t key = hash_bytes(parts, sizeof(parts));
 	uint32_t at;
 
-	if (o->cap > 0 && o->rows[row_of(o, key)] != 0)
-		return false;
 	if (o->count == o->cap && o->cap < SEEN_WINDOW)
 		grow(o);
 	if (o->count < o->cap) {
@@ -146,5 +142,31 @@ bool seen_add(struct seen *seen, uint64_t origin, uint64_t number, struct slice 
 	}
 	o->ring[at] = key;
 	o->rows[row_of(o, key)] = at + 1;
+}
+
+static void forget_keys(struct origin *o)
+{
+	if (o->count > 0)
+		memset(o->rows, 0, (size_t)2 * o->cap * sizeof(*o->rows));
+	o->count = 0;
+	o->head = 0;
+}
+
+bool seen_add(struct seen *seen, uint64_t origin, uint64_t number, struct slice channel)
+{
+	struct origin *o = origin_of(seen, origin);
+	uint64_t parts[2] = {number, hash_bytes(channel.p, channel.n)};
+	uint64_t key = hash_bytes(parts, sizeof(parts));
+
+	if (origin != SEEN_UNORDERED) {
+		if (number < o->top)
+			return false;
+		if (number > o->top)
+			forget_keys(o);
+		o->top = number;
+	}
+	if (o->cap > 0 && o->rows[row_of(o, key)] != 0)
+		return false;
+	add_key(o, key);
 	return true;
 }

@@ -1,8 +1,12 @@
 /*
  * Which publishes have been delivered here. After a broker's crash workers publish again whatever
  * was not yet stable, and the new broker, which cannot know, orders it again; who receives it drops
- * what it has had. Remembers the last SEEN_WINDOW deliveries of each of the last SEEN_ORIGINS
- * workers that published. Pure.
+ * what it has had. Pure.
+ *
+ * The publishes of a worker rise, so what is below the last one is either a repeat, or was ordered
+ * before anybody here was subscribed: it would come out of its order, and is dropped as well. Those
+ * of the database (SEEN_UNORDERED) rise only on the whole; of them the last SEEN_WINDOW deliveries
+ * are remembered. So are the last SEEN_ORIGINS workers that published.
  */
 #ifndef WORKER_LINK_SEEN_H
 #define WORKER_LINK_SEEN_H
@@ -15,6 +19,7 @@
 
 #define SEEN_WINDOW 16384
 #define SEEN_ORIGINS 256
+#define SEEN_UNORDERED UINT64_MAX /* origin of chat.publish() */
 
 struct seen;
 
@@ -23,8 +28,8 @@ MALLOC_LIKE struct seen *seen_new(void);
 void seen_free(struct seen *seen);
 
 /*
- * Notes a delivery. True: it is new; false: it was had before and must be dropped. One publish may
- * go to several channels, each of them is a delivery of its own.
+ * Notes a delivery. True: it is new; false: it must be dropped. One publish may go to several
+ * channels, each of them is a delivery of its own.
  */
 MUST_CHECK bool seen_add(struct seen *seen, uint64_t origin, uint64_t number, struct slice channel);
 

@@ -488,7 +488,7 @@ static void a_long_outage_is_answered_as_unavailable(void **state)
 	struct answer a;
 
 	(void)state;
-	p->options.database_wait = 200 * USEC_PER_MSEC;
+	p->options.database_wait = 2 * USEC_PER_SEC;
 	probe_up(p);
 	post(p, &m, &a);
 	assert_int_equal(a.code, CHAT_STORE_OK);

@@ -579,18 +579,22 @@ CREATE FUNCTION chat.participants(p_chat bigint[], p_limit int DEFAULT NULL)
 RETURNS SETOF chat.participant_row
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+	-- materialized, or each participant would have all of the chat counted anew
 	RETURN QUERY
-	SELECT c.chat_id, p.user_id, u.name, p.join_no, p.joined_at, p.joined_seq, p.delivered_seq,
-		p.delivered_at, p.read_seq, p.read_at, coalesce(c.owner_id = p.user_id, false), c.owner_id,
-		c.direct_key IS NOT NULL, c.last_seq, c.last_seq - p.read_seq, n.n
-	FROM chat.chat c
-	CROSS JOIN LATERAL (SELECT count(*) AS n FROM chat.participant x WHERE x.chat_id = c.chat_id) n
+	WITH h AS MATERIALIZED (
+		SELECT c.chat_id, c.owner_id, c.direct_key IS NOT NULL AS direct, c.last_seq,
+			(SELECT count(*) FROM chat.participant x WHERE x.chat_id = c.chat_id) AS n
+		FROM chat.chat c WHERE c.chat_id = ANY (p_chat)
+	)
+	SELECT h.chat_id, p.user_id, u.name, p.join_no, p.joined_at, p.joined_seq, p.delivered_seq,
+		p.delivered_at, p.read_seq, p.read_at, coalesce(h.owner_id = p.user_id, false), h.owner_id,
+		h.direct, h.last_seq, h.last_seq - p.read_seq, h.n
+	FROM h
 	CROSS JOIN LATERAL (
-		SELECT x.* FROM chat.participant x WHERE x.chat_id = c.chat_id ORDER BY x.join_no LIMIT p_limit
+		SELECT x.* FROM chat.participant x WHERE x.chat_id = h.chat_id ORDER BY x.join_no LIMIT p_limit
 	) p
 	LEFT JOIN chat.app_user u ON u.user_id = p.user_id
-	WHERE c.chat_id = ANY (p_chat)
-	ORDER BY c.chat_id, p.join_no;
+	ORDER BY h.chat_id, p.join_no;
 END $$;
 COMMENT ON FUNCTION chat.participants(bigint[], int) IS
 'Participants of chats, longest-standing first, at most p_limit of each chat (null: all); participant_count is always that of the whole chat.';

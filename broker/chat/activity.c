@@ -3,7 +3,8 @@
  *
  * Who takes part and what they have read has to be asked, so the lines of a chat wait in a queue
  * and leave in its order, one question at a time: a later line is never older than an earlier one.
- * Lines that wait while a question is under way share the next one.
+ * One question serves many chats: what comes while one is under way, of whatever chat, shares the
+ * next. So messages that are stored together, and what they cost the database here, grow together.
  */
 #include <stdlib.h>
 
@@ -11,6 +12,8 @@
 
 /* All that wait. Past it the oldest of the chat give way: the newer ones say more. */
 #define WAITING_BYTES (16 << 20)
+/* Chats of one question; few enough that those of thousands are answered in time. */
+#define QUESTION_CHATS 64
 
 struct line {
 	TAILQ_ENTRY(line) entry;
@@ -26,10 +29,12 @@ TAILQ_HEAD(lines, line);
 /* A chat with lines that wait. */
 struct inbox {
 	UT_hash_handle hh;
+	TAILQ_ENTRY(inbox) entry; /* in the chat's due or asked */
 	struct chat *c;
 	uint64_t chat;
 	struct lines waiting;
 	struct lines asked; /* all of one kind */
+	bool busy;	    /* due, or asked about */
 };
 
 static struct slice id_of(const struct line *l)
@@ -134,19 +139,45 @@ static void tell_participants(const struct inbox *in, const struct line *l,
 }
 
 static void next(struct inbox *in);
+static void ask_participants(struct chat *c);
+
+/* The rows of one chat; its lines leave one after the other. */
+static void tell_lines(const struct chat *c, uint64_t chat, const struct chat_participant_row *rows,
+		       size_t n)
+{
+	const struct inbox *in = NULL;
+	const struct line *l;
+
+	HASH_FIND(hh, c->inboxes, &chat, sizeof(chat), in);
+	if (in == NULL)
+		return;
+	TAILQ_FOREACH (l, &in->asked, entry)
+		tell_participants(in, l, rows, n);
+}
 
 static void on_participants(void *ctx, const struct chat_result *r,
 			    const struct chat_participant_row *rows, size_t n)
 {
-	struct inbox *in = ctx;
-	const struct line *l;
+	struct chat *c = ctx;
+	struct inboxes told = TAILQ_HEAD_INITIALIZER(told);
+	struct inbox *in;
 
-	if (r->code == CHAT_STORE_OK) {
-		TAILQ_FOREACH (l, &in->asked, entry)
-			tell_participants(in, l, rows, n);
+	if (r->code != CHAT_STORE_OK)
+		n = 0;
+	for (size_t i = 0, end; i < n; i = end) {
+		for (end = i + 1; end < n && rows[end].chat == rows[i].chat; end++)
+			;
+		tell_lines(c, rows[i].chat, &rows[i], end - i);
 	}
-	drop_lines(in->c, &in->asked);
-	next(in);
+	TAILQ_CONCAT(&told, &c->inboxes_asked, entry);
+	while ((in = TAILQ_FIRST(&told)) != NULL) {
+		TAILQ_REMOVE(&told, in, entry);
+		drop_lines(c, &in->asked);
+		in->busy = false;
+		next(in);
+	}
+	c->inboxes_busy = false;
+	ask_participants(c);
 }
 
 static void on_view(void *ctx, const struct chat_result *r, const struct chat_row *rows, size_t n)
@@ -162,7 +193,9 @@ static void on_view(void *ctx, const struct chat_result *r, const struct chat_ro
 			tell(c, in->chat, rows[i].user_id, buf_slice(&c->small), rows[i].unread);
 	}
 	drop_lines(c, &in->asked);
+	in->busy = false;
 	next(in);
+	ask_participants(c);
 }
 
 /* ---- asking ---- */
@@ -198,17 +231,41 @@ static void ask_views(struct inbox *in, size_t n)
 	free(pairs);
 }
 
+/* One question about all that are due. */
+static void ask_participants(struct chat *c)
+{
+	const struct chat_store *store = c->store;
+	uint64_t chats[QUESTION_CHATS];
+	size_t n = 0;
+	struct inbox *in;
+
+	if (c->inboxes_busy)
+		return;
+	while (n < QUESTION_CHATS && (in = TAILQ_FIRST(&c->inboxes_due)) != NULL) {
+		TAILQ_REMOVE(&c->inboxes_due, in, entry);
+		TAILQ_INSERT_TAIL(&c->inboxes_asked, in, entry);
+		(void)take(in);
+		chats[n++] = in->chat;
+	}
+	c->inboxes_busy = n > 0;
+	if (n > 0)
+		store->participants(store->self, chats, n, 0, on_participants, c);
+}
+
+/* What its first line needs; the question about participants is for the caller to ask. */
 static void next(struct inbox *in)
 {
-	const struct chat_store *store = in->c->store;
-	size_t n = take(in);
+	const struct line *first = TAILQ_FIRST(&in->waiting);
 
-	if (n == 0)
+	if (first == NULL) {
 		drop_inbox(in);
-	else if (TAILQ_FIRST(&in->asked)->seq == 0)
-		ask_views(in, n);
+		return;
+	}
+	in->busy = true;
+	if (first->seq == 0)
+		ask_views(in, take(in));
 	else
-		store->participants(store->self, &in->chat, 1, 0, on_participants, in);
+		TAILQ_INSERT_TAIL(&in->c->inboxes_due, in, entry);
 }
 
 static void add(struct chat *c, uint64_t chat, struct line *l)
@@ -220,8 +277,9 @@ static void add(struct chat *c, uint64_t chat, struct line *l)
 	c->inbox_bytes += cost(l);
 	while (c->inbox_bytes > WAITING_BYTES && (oldest = TAILQ_FIRST(&in->waiting)) != l)
 		drop_line(c, &in->waiting, oldest);
-	if (TAILQ_EMPTY(&in->asked))
+	if (!in->busy)
 		next(in);
+	ask_participants(c);
 }
 
 void activity_message(struct chat *c, const struct chat_message_row *m, bool is_new)
@@ -254,6 +312,8 @@ void activity_free_all(struct chat *c)
 	struct inbox *in;
 	struct inbox *following;
 
+	TAILQ_INIT(&c->inboxes_due);
+	TAILQ_INIT(&c->inboxes_asked);
 	HASH_ITER(hh, c->inboxes, in, following)
 	drop_inbox(in);
 }

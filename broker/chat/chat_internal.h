@@ -57,6 +57,7 @@ typedef void participant_fn(void *ctx, enum chat_store_code code);
 TAILQ_HEAD(calls, call);
 TAILQ_HEAD(asks, ask);
 TAILQ_HEAD(memories, memory);
+TAILQ_HEAD(inboxes, inbox);
 TAILQ_HEAD(syncs, sync);
 TAILQ_HEAD(checks, check);
 TAILQ_HEAD(reviews, review);
@@ -87,6 +88,9 @@ struct chat {
 	struct memory *memory;	  /* of positive answers, by chat and user */
 	struct memories memories; /* longest unused first */
 	struct inbox *inboxes;	  /* activity.c: chats with lines to tell */
+	struct inboxes inboxes_due;
+	struct inboxes inboxes_asked; /* about whom a question is under way */
+	bool inboxes_busy;
 	size_t inbox_bytes;
 	struct sync *sync_table; /* sync.c */
 	struct syncs syncs;

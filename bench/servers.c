@@ -73,19 +73,33 @@ static bool take_number(struct slice *text, uint64_t *ret)
 	return true;
 }
 
+static bool is_known(const struct servers *s, pid_t pid)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->v[i].pid == pid)
+			return true;
+	return false;
+}
+
 static bool add_with_children(struct servers *s, uint8_t role, pid_t pid)
 {
 	char path[64];
 	char text[FILE_MAX];
-	struct slice children;
-	uint64_t child;
 
 	if (!add_one(s, role, pid))
 		return false;
 	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
-	children = read_file(path, text);
-	while (take_number(&children, &child))
-		(void)add_one(s, role, (pid_t)child); /* it may have ended just now */
+	/* The kernel may pass over some while others end: what is missed once comes the next time.
+	 */
+	for (int i = 0; i < 5; i++) {
+		struct slice children = read_file(path, text);
+		uint64_t child;
+
+		while (take_number(&children, &child))
+			if (!is_known(s, (pid_t)child))
+				(void)add_one(s, role,
+					      (pid_t)child); /* it may have ended just now */
+	}
 	return true;
 }
 
@@ -181,7 +195,7 @@ static usec_t cpu_of(const struct server_process *p)
 	return (usec_t)t.tv_sec * USEC_PER_SEC + (usec_t)t.tv_nsec / 1000;
 }
 
-void servers_sample(struct servers *s, bool memory, struct server_sample *ret)
+void servers_sample(const struct servers *s, bool memory, struct server_sample *ret)
 {
 	*ret = (struct server_sample){.at = clock_mono()};
 	for (uint32_t i = 0; i < s->n; i++)

@@ -48,7 +48,7 @@ struct server_sample {
 };
 
 /* Reading the memory takes a while with many processes; without it, it is 0. */
-void servers_sample(struct servers *s, bool memory, struct server_sample *ret);
+void servers_sample(const struct servers *s, bool memory, struct server_sample *ret);
 
 /* Of the roles that are counted. */
 usec_t servers_cpu(const struct servers *s, const struct server_sample *from,

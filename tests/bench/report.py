@@ -1,6 +1,7 @@
 """Writes docs/BENCHMARKS.md from what chat-bench and the floors have said."""
 import os
 import platform
+import statistics
 import subprocess
 
 HEAD = """\
@@ -68,16 +69,22 @@ def spread(summary):
     return f"{number(summary['median'])} ({number(summary['min'])} … {number(summary['max'])})"
 
 
+def summary(values):
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
 class Bars:
     def __init__(self, results):
         self.r = results
         self.rows = []
 
-    def add(self, what, measured, floor, value, bar, at_most=False, unit=""):
-        met = value <= bar if at_most else value >= bar
+    def add(self, what, measured, floor, value, bar, at_most=False, unit="", met=None, bar_text=None):
+        """`met` and `bar_text` where the bar is more than one number."""
+        if met is None:
+            met = value <= bar if at_most else value >= bar
         sign = "≤" if at_most else "≥"
-        self.rows.append((what, measured, floor, f"{number(value)}{unit}", f"{sign} {number(bar)}{unit}",
-                          "met" if met else "missed"))
+        self.rows.append((what, measured, floor, f"{number(value)}{unit}",
+                          bar_text or f"{sign} {number(bar)}{unit}", "met" if met else "missed"))
 
     def floors(self, *names):
         found = [self.r[n]["per_cpu_second"] for n in names if n in self.r]
@@ -133,6 +140,42 @@ class Bars:
         self.add("latency at 20 % load, 99 %, ms", number(ours), number(floor), ours / floor, 2,
                  at_most=True, unit=" ×")
 
+    # ---- the chat's database: medians of pairs that ran one after the other ----
+
+    def messages(self):
+        rates = [self.r[n]["events_per_second"]["median"] for n in sorted(self.r)
+                 if n.startswith("messages-") and n != "messages-bare"]
+        bare = self.r.get("messages-bare")
+        if not rates or not bare:
+            return
+        measured = summary(rates)
+        floor = summary([b["per_second"] for b in bare])
+        ratio = statistics.median(rate / b["per_second"] for rate, b in zip(rates, bare))
+        self.add("messages acknowledged after COMMIT, a second; floor: their statement alone", spread(measured),
+                 spread(floor), ratio, 0.7, unit=" ×", met=measured["median"] >= 9000 or ratio >= 0.7,
+                 bar_text="≥ 9,000 or ≥ 0.7 ×")
+
+    def mirror(self):
+        if "mirror" not in self.r:
+            return
+        ours, bare = ([b["postgres_cpu"] / b["done"] * 1e6 for b in self.r[n]] for n in ("mirror", "mirror-bare"))
+        core = statistics.median(b["postgres_cpu"] / b["seconds"] for b in self.r["mirror"])
+        ratio = statistics.median(a / b for a, b in zip(ours, bare))
+        self.add("mirror of presence at 20,000 rows a second: µs of PostgreSQL for each row; floor: the statements alone",
+                 f"{spread(summary(ours))}: {core:.0%} of a core", spread(summary(bare)), ratio, 1.5, at_most=True,
+                 unit=" ×", met=core <= 0.25 or ratio <= 1.5, bar_text="≤ 25 % or ≤ 1.5 ×")
+
+    def reads(self):
+        n = self.r.get("history-messages", [0])[0]
+        for kind, what in (("history", "page of history"), ("chats", "active chats")):
+            if f"{kind}-32" not in self.r:
+                continue
+            ours, bare = ([b["postgres_cpu"] / b["done"] * 1e6 for b in self.r[name]]
+                          for name in (f"{kind}-32", f"{kind}-32-bare"))
+            self.add(f"{what} of {n:,} messages: µs of PostgreSQL for each; floor: the queries alone",
+                     spread(summary(ours)), spread(summary(bare)),
+                     statistics.median(a / b for a, b in zip(ours, bare)), 2, at_most=True, unit=" ×")
+
     def all(self):
         self.fanout("fanout-1000", "1,000 subscribers, 32 outstanding: deliveries per CPU second", 5)
         self.fanout("fanout-10000", "10,000 subscribers, likewise", 4)
@@ -144,6 +187,9 @@ class Bars:
         self.connects()
         self.latency()
         self.presence()
+        self.messages()
+        self.mirror()
+        self.reads()
         return self.rows
 
 
@@ -187,6 +233,20 @@ def _connection_rows(results):
                number(max(kernel, 0)), f"{r['memory_after']['server'] / 1e6:.1f}")
 
 
+def _bare_rows(results):
+    """The house and the statements alone, in pairs."""
+    for name, ours in results.items():
+        bare = results.get(f"{name}-bare")
+        if not bare or "kind" not in ours[0]:
+            continue
+        for label, runs in ((name, ours), (f"{name}, queries alone", bare), (f"{name}, first query", results.get(f"{name}-list"))):
+            if not runs:
+                continue
+            yield (label, spread(summary([r["per_second"] for r in runs])),
+                   spread(summary([r["p50_us"] / 1000 for r in runs])), spread(summary([r["p99_us"] / 1000 for r in runs])),
+                   spread(summary([r["postgres_cpu"] / r["done"] * 1e6 for r in runs])))
+
+
 def write(path, results, commands, seconds):
     runs = {n: r for n, r in results.items() if "mode" in r}
     bad = [n for n, r in runs.items() if not r["good"]]
@@ -203,6 +263,12 @@ def write(path, results, commands, seconds):
                       "50 % / 99 %. CPU seconds of all rounds.\n\n")
             out.write(_table(("run", "connections", "events/s", "deliveries/s", "events per CPU second",
                               "deliveries per CPU second", "latency", "CPU"), talks))
+        bare = list(_bare_rows(results))
+        if bare:
+            out.write("\n## The database\n\nThe house, and the statements that it sends alone, in turns: `history-32` has 32 "
+                      "requests under way. Both are as durable as the house: `fsync` and `synchronous_commit` are on "
+                      "for messages; the mirror commits without waiting.\n\n")
+            out.write(_table(("run", "a second", "50 %, ms", "99 %, ms", "µs of PostgreSQL each"), bare))
         presence = list(_presence_rows(runs))
         if presence:
             out.write("\n## Presence\n\nµs of CPU for each that joins or leaves.\n\n")

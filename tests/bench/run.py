@@ -2,7 +2,7 @@
 """Measures a running house and writes the report.
 
     run.py --env FILE --bench PROGRAM --floor PROGRAM --folder DIR --report FILE [--data DIR]
-           [--quick] [--connections N] [SECTION...]
+           [--bare PROGRAM] [--quick] [--connections N] [--messages N] [SECTION...]
 
 Each section runs the floors and chat-bench one after the other, so that their ratio comes from one
 run of one machine. What they said stays in DIR, one JSON file each.
@@ -13,7 +13,9 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 
+import database
 import report
 
 
@@ -51,16 +53,17 @@ class Run:
         self.floor_program = options.floor
         self.results = {}
         self.commands = {}
-        self.beside = self._beside()
+        self.postmaster = self._postmaster()
+        self.beside = [f"--beside=postgres={self.postmaster}"] if self.postmaster else []
         os.makedirs(self.folder, exist_ok=True)
 
-    def _beside(self):
+    def _postmaster(self):
         """PostgreSQL, where dev has put it."""
         try:
             with open(os.path.join(self.options.data or "", "pg/postmaster.pid"), encoding="utf-8") as f:
-                return [f"--beside=postgres={int(f.readline())}"]
+                return int(f.readline())
         except (OSError, ValueError):
-            return []
+            return None
 
     def workers(self):
         return len(read_env(self.options.env)["WORKER_PIDS"].strip("'\"").split())
@@ -70,13 +73,13 @@ class Run:
             seconds, rounds = min(seconds, 1), 1
         return ["-w", "0.5" if self.options.quick else "1", "-d", str(seconds), "-n", str(rounds)]
 
-    def bench(self, name, *arguments, seconds=4, rounds=3, env=None):
-        """One run of chat-bench; its page is shown, its JSON kept."""
+    def bench(self, name, *arguments, seconds=4, rounds=3, env=None, unsaid=()):
+        """One run of chat-bench; its page is shown, its JSON kept. `unsaid`: arguments too many to show."""
         path = os.path.join(self.folder, f"{name}.json")
         words = [*map(str, arguments), *self._times(seconds, rounds)]
         self.commands[name] = " ".join(["chat-bench", *words])
         print(f"\n==> {name}: {self.commands[name]}", flush=True)
-        argv = [self.bench_program, *words, "-e", env or self.options.env, "-q", "--save", path]
+        argv = [self.bench_program, *words, *unsaid, "-e", env or self.options.env, "-q", "--save", path]
         done = subprocess.run(argv + (self.beside if env is None else []), check=False)
         if done.returncode not in (0, 1):
             raise SystemExit(f"{name} failed with {done.returncode}")
@@ -150,6 +153,81 @@ class Run:
         self.bench("chat", "chat")
         self.bench("chat-half", "chat", "-r", round(self.results["chat"]["events_per_second"]["median"] / 2))
 
+    # ---- the chat's database, beside its statements alone ----
+
+    def _metric(self, name):
+        address = f"http://127.0.0.1:{read_env(self.options.env)['ADMIN_PORT']}/metrics"
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(address, timeout=5) as answer:
+            for line in answer.read().decode().split("\n"):
+                if line.startswith(f"{name} "):
+                    return float(line.split()[1])
+        raise SystemExit(f"no metric {name}")
+
+    def _database(self):
+        if not self.options.bare or not self.postmaster:
+            raise SystemExit("needs --bare and --data")
+        return database.Database(read_env(self.options.env), self.folder, self.options.bare, self.postmaster)
+
+    def _bare(self, db, name, kind, *words, seconds=3):
+        """One run beside others of the same name; all are kept."""
+        if self.options.quick:
+            seconds = 1
+        words = [*map(str, words), "-w", "0.5", "-d", str(seconds)]
+        shown = [w for w in words if not w.startswith("/")]
+        self.commands[name] = " ".join(["bare", kind, *shown])
+        result = db.bare(kind, *words)
+        print(f"==> {name}: bare {' '.join([kind, *shown])}: {json.dumps(result)}", flush=True)
+        self.results.setdefault(name, []).append(result)
+        with open(os.path.join(self.folder, f"{name}.json"), "w", encoding="utf-8") as f:
+            json.dump(self.results[name], f)
+        return result
+
+    def _pairs(self):
+        return range(1 if self.options.quick else 3)
+
+    def messages(self):
+        """Messages acknowledged after COMMIT, through the house and by the broker's statement alone."""
+        db = self._database()
+        posts = db.make_post_chats()
+        who = [w for n in range(1, database.SENDERS + 1) for w in ("--token", database.token(n))]
+        who += [w for n in range(database.POST_CHATS) for w in ("--chat", str(database.FIRST_CHAT + n))]
+        for i in self._pairs():
+            stored, batches = (self._metric(f"chat_database_{n}_total") for n in ("messages_stored", "message_batches"))
+            self.bench(f"messages-{i}", "chat", "-m", 2, "--talkers", database.SENDERS, "--lines", 250,
+                       rounds=1, unsaid=who)
+            rows = ((self._metric("chat_database_messages_stored_total") - stored)
+                    / max(1, self._metric("chat_database_message_batches_total") - batches))
+            self._bare(db, "messages-bare", "post", "-f", posts, "-c", 2, "-b", max(1, round(rows)), seconds=4)
+
+    def mirror(self):
+        """20,000 rows a second of the mirror of presence, by the broker's code and by its statements alone."""
+        db = self._database()
+        for _ in self._pairs():
+            self._bare(db, "mirror", "drive", "-r", 20000, seconds=5)
+            self._bare(db, "mirror-bare", "mirror", "-r", 20000, seconds=5)
+
+    def history(self):
+        """Pages and lists of many messages, through the house and by the broker's statements alone."""
+        db = self._database()
+        n = min(self.options.messages, 100_000) if self.options.quick else self.options.messages
+        print(f"\n==> making {n:,} messages", flush=True)
+        begun = time.monotonic()
+        requests = db.make_history(n)
+        with open(os.path.join(self.folder, "plans.txt"), "w", encoding="utf-8") as f:
+            f.write(db.plans(requests))
+        print(f"    {time.monotonic() - begun:.0f} s", flush=True)
+        self.results["history-messages"] = [n]
+        for kind in ("history", "chats"):
+            for outstanding in (1, 32):
+                name = f"{kind}-{outstanding}"
+                for _ in self._pairs():
+                    words = ("-f", requests, "-o", outstanding)
+                    self._bare(db, f"{name}-bare", kind, *words, seconds=2)
+                    self._bare(db, name, kind, *words, "-t", db.house, seconds=2)
+                    if kind == "chats":
+                        self._bare(db, f"{name}-list", "list", *words, seconds=2)
+
     def mixed(self):
         self.bench("mixed", "mixed", seconds=8)
 
@@ -159,7 +237,16 @@ class Run:
         self.bench("many", "idle", "-c", n, "--patience", 60, "--opening", 32, seconds=70, rounds=1)
 
 
-SECTIONS = ("connect", "fanout", "paced", "events", "publish", "presence", "latency", "chat", "mixed")
+SECTIONS = ("connect", "fanout", "paced", "events", "publish", "presence", "latency", "chat", "mixed", "messages",
+            "mirror", "history")
+# What a name stands for that is no section itself.
+SETS = {"chat": ("chat", "messages", "mirror", "history")}
+
+
+def wanted(names):
+    """Each once, in the order of the set."""
+    asked = {section for name in names for section in SETS.get(name, (name,))}
+    return [section for section in SECTIONS if not names or section in asked]
 
 
 def main():
@@ -167,8 +254,10 @@ def main():
     for name in ("env", "bench", "floor", "folder", "report"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--data")
+    parser.add_argument("--bare")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--connections", type=int)
+    parser.add_argument("--messages", type=int, default=10_000_000)
     parser.add_argument("sections", nargs="*")
     options = parser.parse_args()
     unknown = [s for s in options.sections if s not in SECTIONS]
@@ -176,10 +265,10 @@ def main():
         parser.error(f"no such section: {unknown[0]}; there are {', '.join(SECTIONS)}")
     run = Run(options)
     begun = time.monotonic()
-    for section in ("many",) if options.connections else options.sections or SECTIONS:
+    for section in ("many",) if options.connections else wanted(options.sections):
         getattr(run, section)()
     report.write(options.report, run.results, run.commands, time.monotonic() - begun)
-    bad = [name for name, r in run.results.items() if r.get("good") is False]
+    bad = [name for name, r in run.results.items() if isinstance(r, dict) and r.get("good") is False]
     for name in bad:
         print(f"{name} was not good: {run.results[name]['fault'] or 'see its page'}", file=sys.stderr)
     return 1 if bad else 0

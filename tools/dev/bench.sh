@@ -7,7 +7,7 @@ build_bench() {
   configure "$BENCH_BUILD" -Dbuildtype=debugoptimized -Dtests=false
   step "building as the package does"
   quietly ninja-bench ninja -C "$BENCH_BUILD" broker/chat-broker worker/chat-worker ctl/chatctl \
-    bench/chat-bench tests/bench/floor
+    bench/chat-bench tests/bench/floor tests/bench/bare
 }
 
 # house_for WORKERS FOLDER: starts one and waits until it is ready; its process is HOUSE.
@@ -36,7 +36,7 @@ end_house() {
   wait "$HOUSE" 2>/dev/null || true
 }
 
-# bench [--quick] [--connections N] [SECTION...]
+# bench [--quick] [--connections N] [--messages N] [SECTION...]
 bench() {
   local report=$ROOT/docs/BENCHMARKS.md workers=2 folder status=0
   local arguments=()
@@ -47,6 +47,11 @@ bench() {
       [[ ${2-} =~ ^[1-9][0-9]*$ ]] || fail "--connections is a number"
       workers=$(workers_for "$2")
       report=$ROOT/build/bench/connections.md
+      arguments+=("$1")
+      shift
+      ;;
+    --messages)
+      [[ ${2-} =~ ^[1-9][0-9]*$ ]] || fail "--messages is a number"
       arguments+=("$1")
       shift
       ;;
@@ -69,6 +74,7 @@ bench() {
   trap 'end_house; end_child 143' TERM
   in_front python3 -B "$ROOT/tests/bench/run.py" --env "$folder/env" --data "$folder" \
     --bench "$BENCH_BUILD/bench/chat-bench" --floor "$BENCH_BUILD/tests/bench/floor" \
+    --bare "$BENCH_BUILD/tests/bench/bare" \
     --folder "$BENCH_BUILD/results" --report "$report" "${arguments[@]}" || status=$?
   end_house
   [ "$status" -eq 0 ] || fail "not all was good"

@@ -68,10 +68,6 @@ void lane_free(struct lane *lane)
 	if (lane->on_turn)
 		TAILQ_REMOVE(&server->turn, lane, turn);
 	server->count--;
-	if (!lane->synced) {
-		server->unsynced--;
-		server->settled++;
-	}
 	server->counts.resent += lane->flow.resent;
 	server->counts.repeated += lane->flow.repeated;
 	server->counts.gaps += lane->flow.gaps;
@@ -163,7 +159,7 @@ void lane_give_up(struct lane *lane, enum lane_end end)
 	if (lane->ending)
 		return;
 	if (end != LANE_LEFT && end != LANE_LOST)
-		server_answer(lane->server, peer_of(lane), FLOW_RETIRED);
+		server_answer(lane->server, peer_of(lane), FLOW_RETIRED, lane->server->epoch);
 	lane->ending = true;
 	lane->end = end;
 	forget_peer(lane);

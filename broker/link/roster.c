@@ -19,10 +19,17 @@
 
 #define FILE_MAX (256U << 10)
 #define WORKERS_MAX 4096 /* of a file; more are not believed */
+#define GIVEN_UP_MAX 256 /* remembered; such a worker ends as soon as it hears of it */
+
+enum standing {
+	HERE,
+	AWAITED, /* from the file, not seen yet */
+	GIVEN_UP,
+};
 
 struct entry {
 	struct roster_worker worker;
-	bool awaited; /* from the file, not seen yet */
+	enum standing standing;
 };
 
 struct roster {
@@ -48,13 +55,13 @@ static struct entry *find(const struct roster *r, uint64_t life)
 	return NULL;
 }
 
-static void append(struct roster *r, const struct roster_worker *worker, bool awaited)
+static void append(struct roster *r, const struct roster_worker *worker, enum standing standing)
 {
 	if (r->count == r->cap) {
 		r->cap = r->cap == 0 ? 16 : r->cap * 2;
 		r->entries = mem_grow(r->entries, r->cap, sizeof(*r->entries));
 	}
-	r->entries[r->count++] = (struct entry){.worker = *worker, .awaited = awaited};
+	r->entries[r->count++] = (struct entry){.worker = *worker, .standing = standing};
 }
 
 /* ---- reading ---- */
@@ -94,14 +101,14 @@ static void drop_dead(struct roster *r)
 		const struct entry *e = &r->entries[i - 1];
 		const struct roster_worker *w = &e->worker;
 
-		if (!e->awaited || !is_dead(w->pid))
+		if (e->standing == HERE || !is_dead(w->pid))
 			continue;
 		log_notice("roster.dead", "number=%u slot=%u pid=%u", w->number, w->slot, w->pid);
 		r->entries[i - 1] = r->entries[--r->count];
 	}
 }
 
-static bool read_worker(struct roster *r, struct slice line)
+static bool read_worker(struct roster *r, struct slice line, enum standing standing)
 {
 	struct roster_worker w;
 	unsigned char life[sizeof(w.life)];
@@ -122,7 +129,7 @@ static bool read_worker(struct roster *r, struct slice line)
 	w.slot = (uint32_t)slot;
 	w.number = (uint32_t)number;
 	w.pid = (uint32_t)pid;
-	append(r, &w, true);
+	append(r, &w, standing);
 	return true;
 }
 
@@ -148,7 +155,11 @@ static bool read_lines(struct roster *r, struct slice text)
 	    !take_line(&text, SLICE("next "), ROSTER_NUMBERS - 1, &next) || next == 0)
 		return false;
 	while (slice_cut(text, '\n', &line, &text)) {
-		if (!slice_starts(line, SLICE("worker ")) || !read_worker(r, slice_skip(line, 7)))
+		bool gone = slice_starts(line, SLICE("gone "));
+
+		if (!gone && !slice_starts(line, SLICE("worker ")))
+			return false;
+		if (!read_worker(r, slice_skip(line, gone ? 5 : 7), gone ? GIVEN_UP : AWAITED))
 			return false;
 	}
 	r->ours = place != 0 && place == r->place;
@@ -235,9 +246,10 @@ static void save(const struct roster *r)
 		const struct roster_worker *w = &r->entries[i].worker;
 
 		(void)buf_printf(&text,
-				 "worker %016" PRIx64 " %" PRIu32 " %" PRIu64 " %" PRIu32
-				 " %" PRIu32 "\n",
-				 w->life, w->slot, w->generation, w->number, w->pid);
+				 "%s %016" PRIx64 " %" PRIu32 " %" PRIu64 " %" PRIu32 " %" PRIu32
+				 "\n",
+				 r->entries[i].standing == GIVEN_UP ? "gone" : "worker", w->life,
+				 w->slot, w->generation, w->number, w->pid);
 	}
 	err = buf_ok(&text) ? write_file(r->path_new, buf_slice(&text)) : -EFBIG;
 	if (err == 0 && rename(r->path_new, r->path) != 0)
@@ -301,7 +313,7 @@ size_t roster_awaited(struct roster *r)
 
 	drop_dead(r);
 	for (size_t i = 0; i < r->count; i++)
-		n += r->entries[i].awaited;
+		n += r->entries[i].standing == AWAITED;
 	return n;
 }
 
@@ -341,7 +353,7 @@ void roster_add(struct roster *r, const struct roster_worker *worker)
 	if (e != NULL)
 		*e = (struct entry){.worker = *worker};
 	else
-		append(r, worker, false);
+		append(r, worker, HERE);
 	save(r);
 }
 
@@ -353,4 +365,52 @@ void roster_remove(struct roster *r, uint64_t life)
 		return;
 	*e = r->entries[--r->count];
 	save(r);
+}
+
+void roster_await(struct roster *r, uint64_t life)
+{
+	struct entry *e = find(r, life);
+
+	if (e != NULL)
+		e->standing = AWAITED;
+}
+
+/* One more is to be remembered: makes room. */
+static void forget_one(struct roster *r)
+{
+	size_t first = r->count;
+	size_t n = 0;
+
+	for (size_t i = r->count; i > 0; i--) {
+		if (r->entries[i - 1].standing != GIVEN_UP)
+			continue;
+		first = i - 1;
+		n++;
+	}
+	if (n >= GIVEN_UP_MAX)
+		r->entries[first] = r->entries[--r->count];
+}
+
+void roster_give_up(struct roster *r, uint64_t life)
+{
+	struct entry *e = find(r, life);
+
+	if (e == NULL)
+		return;
+	if (is_dead(e->worker.pid)) {
+		roster_remove(r, life);
+		return;
+	}
+	forget_one(r);
+	e = find(r, life);
+	if (e != NULL)
+		e->standing = GIVEN_UP;
+	save(r);
+}
+
+bool roster_gave_up(const struct roster *r, uint64_t life)
+{
+	const struct entry *e = find(r, life);
+
+	return e != NULL && e->standing == GIVEN_UP;
 }

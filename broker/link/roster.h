@@ -6,8 +6,10 @@
  *	place 4026531836
  *	next 1234
  *	worker 00c0ffee00c0ffee 0 1790000000000000 1232 4711
+ *	gone 00c0ffee00c0ffef 1 1790000000000000 1233 4712
  *
- * A worker's line: life, slot, generation, number, process.
+ * A worker's line: life, slot, generation, number, process. Who is gone was given up and may not
+ * have heard of it: the next broker must not take it for one that missed nothing.
  *
  * The place is the namespace of the processes' numbers: in the same one, a worker whose process is
  * gone, or goes before it has been added, is not waited for.
@@ -58,6 +60,12 @@ uint32_t roster_number(struct roster *r, uint64_t life, uint32_t wanted);
 
 /* A worker is there; one of the same life is no longer awaited. */
 void roster_add(struct roster *r, const struct roster_worker *worker);
+/* It has ended, and knows it. */
 void roster_remove(struct roster *r, uint64_t life);
+/* Its lane is gone before it has said anything: it may come as if for the first time. */
+void roster_await(struct roster *r, uint64_t life);
+/* It was given up. Remembered as long as its process may live, of some hundreds the latest. */
+void roster_give_up(struct roster *r, uint64_t life);
+bool roster_gave_up(const struct roster *r, uint64_t life);
 
 #endif

@@ -20,10 +20,9 @@
 
 /* ---- those who have no lane ---- */
 
-void server_answer(struct server *server, struct slice peer, enum flow_type type)
+void server_answer(struct server *server, struct slice peer, enum flow_type type, uint64_t epoch)
 {
-	struct flow_head head = {
-		.version = WIRE_VERSION, .type = (uint8_t)type, .epoch = server->epoch};
+	struct flow_head head = {.version = WIRE_VERSION, .type = (uint8_t)type, .epoch = epoch};
 	char bytes[FLOW_HEAD];
 
 	flow_head_put(bytes, &head);
@@ -38,7 +37,7 @@ static void refuse_version(struct server *server, struct slice peer, const struc
 		log_err("worker.refused", "why=version ours=%u theirs=%u", WIRE_VERSION,
 			head->version);
 	server->refused = head->version;
-	server_answer(server, peer, FLOW_REFUSED);
+	server_answer(server, peer, FLOW_REFUSED, server->epoch);
 }
 
 /* ---- hello ---- */
@@ -165,8 +164,9 @@ static void on_hello(struct server *server, struct slice peer, const struct flow
 	lane = find_life(server, hello.life);
 	if (lane != NULL && !lane->ending)
 		welcome_back(server, lane, peer, head);
-	else if (lane != NULL || head->epoch == server->epoch)
-		server_answer(server, peer, FLOW_RETIRED); /* we have known it, and do no longer */
+	else if (lane != NULL || head->epoch == server->epoch ||
+		 roster_gave_up(server->roster, hello.life))
+		server_answer(server, peer, FLOW_RETIRED, head->epoch); /* it knows only that one */
 	else
 		welcome_new(server, peer, &hello);
 }
@@ -195,8 +195,8 @@ static void on_message(void *ctx, struct slice peer, struct slice message)
 	if (lane != NULL && head.epoch == server->epoch)
 		lane_take(lane, &head, message);
 	else if (head.type != FLOW_BYE)
-		server_answer(server, peer,
-			      FLOW_WHO); /* meant for the broker before us, or given up */
+		server_answer(server, peer, FLOW_WHO,
+			      server->epoch); /* meant for the broker before us, or given up */
 }
 
 /* ---- the end of the turn ---- */
@@ -207,7 +207,13 @@ static void bury(struct server *server, struct lane *lane)
 		  "number=%u slot=%u generation=%llu how=%s held=%zu", lane->number,
 		  lane->hello.slot, (unsigned long long)lane->hello.generation,
 		  lane_end_name(lane->end), lane->flow.held);
-	roster_remove(server->roster, lane->hello.life);
+	if (lane->end == LANE_LEFT)
+		roster_remove(server->roster, lane->hello.life);
+	else if (lane->flow.want == 1)
+		roster_await(server->roster, lane->hello.life); /* it may not have heard us yet */
+	else
+		roster_give_up(server->roster, lane->hello.life);
+	server_synced(server, lane); /* nobody waits for it any more */
 	server->ops->on_worker_gone(server->ctx, lane, lane->end);
 	lane_free(lane);
 }

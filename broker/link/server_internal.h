@@ -72,8 +72,11 @@ struct server {
 	bool turn_set;
 };
 
-/* A message without records to somebody who has no lane, or will have none any more. */
-void server_answer(struct server *server, struct slice peer, enum flow_type type);
+/*
+ * A message without records to somebody who has no lane, or will have none any more. The epoch is
+ * ours, or of a retired worker the one that it knows.
+ */
+void server_answer(struct server *server, struct slice peer, enum flow_type type, uint64_t epoch);
 
 /* ---- lane.c ---- */
 

@@ -196,6 +196,7 @@ static void on_worker_gone(void *ctx, struct lane *lane, enum lane_end end)
 
 	b->gone++;
 	b->end = end;
+	b->expected = server_expected(b->server);
 	if (b->lane == lane)
 		b->lane = NULL;
 }

@@ -35,6 +35,7 @@ struct pair_broker {
 	unsigned back;
 	unsigned gone;
 	enum lane_end end; /* of the one that went last */
+	size_t expected;   /* server_expected() when it went */
 	uint64_t records;
 	uint64_t last;
 	uint64_t out_of_order;

@@ -219,6 +219,61 @@ static void test_those_who_die_meanwhile_are_not(void **state)
 	roster_free(r);
 }
 
+static void test_those_given_up_are_remembered(void **state)
+{
+	struct roster *r = roster_new(dir);
+	struct roster_worker w = {.life = 1, .number = 1, .pid = (uint32_t)getpid()};
+	struct roster_worker dead = {.life = 2, .number = 2, .pid = dead_pid()};
+
+	(void)state;
+	roster_add(r, &w);
+	roster_add(r, &dead);
+	assert_false(roster_gave_up(r, 1));
+	roster_give_up(r, 1);
+	roster_give_up(r, 2);
+	roster_give_up(r, 3);
+	roster_free(r);
+	r = roster_new(dir);
+	assert_int_equal(roster_awaited(r), 0);
+	assert_true(roster_gave_up(r, 1));
+	assert_false(roster_gave_up(r, 2)); /* it can no longer ask */
+	assert_int_not_equal(roster_number(r, 4, 1), 1);
+	roster_free(r);
+}
+
+static void test_only_some_hundreds_of_them(void **state)
+{
+	struct roster *r = roster_new(dir);
+	unsigned n = 0;
+
+	(void)state;
+	for (uint32_t i = 1; i <= 1000; i++) {
+		struct roster_worker w = {.life = i, .number = i};
+
+		roster_add(r, &w);
+		roster_give_up(r, i);
+		assert_true(roster_gave_up(r, i));
+	}
+	for (uint32_t i = 1; i <= 1000; i++)
+		n += roster_gave_up(r, i);
+	assert_int_equal(n, 256);
+	roster_free(r);
+}
+
+static void test_one_that_said_nothing_is_awaited_again(void **state)
+{
+	struct roster *r = roster_new(dir);
+	struct roster_worker w = {.life = 1, .number = 1};
+
+	(void)state;
+	roster_add(r, &w);
+	assert_int_equal(roster_awaited(r), 0);
+	roster_await(r, 1);
+	assert_int_equal(roster_awaited(r), 1);
+	assert_int_equal(roster_number(r, 1, 1), 1);
+	roster_free(r);
+}
+
 /* The numbers of another namespace say nothing here. */
 static void test_the_dead_of_another_place_are(void **state)
 {
@@ -262,6 +317,9 @@ int main(void)
 		TEST(test_files_that_are_none),
 		TEST(test_the_dead_are_not_awaited),
 		TEST(test_those_who_die_meanwhile_are_not),
+		TEST(test_those_given_up_are_remembered),
+		TEST(test_only_some_hundreds_of_them),
+		TEST(test_one_that_said_nothing_is_awaited_again),
 		TEST(test_the_dead_of_another_place_are),
 		TEST(test_a_directory_that_cannot_be_written),
 	};

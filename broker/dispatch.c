@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "broker/registry/presence.h"
 #include "broker/registry/watchlist.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
@@ -189,6 +190,7 @@ void dispatch_reload(struct dispatch *d, const struct dispatch_options *options)
 static void dispatch_sync_begin(struct dispatch *d, struct peer *p, const struct wire_sync_begin *m)
 {
 	(void)d;
+	p->synced = false;
 	log_info("worker.sync", "number=%u connections=%" PRIu64, p->number, m->conns);
 }
 
@@ -197,8 +199,11 @@ static void dispatch_sync_end(struct dispatch *d, struct peer *p, const struct w
 	log_notice("worker.synced", "number=%u connections=%" PRIu64, p->number, m->conns);
 	if (p->lane != NULL)
 		server_synced(d->parts.server, p->lane);
-	if (d->open)
-		chat_all_recalled(d->parts.chat, d->now.mono);
+	p->synced = true;
+	if (!d->open)
+		return;
+	dispatch_all_members(d, p);
+	chat_all_recalled(d->parts.chat, d->now.mono);
 }
 
 static void dispatch_worker_state(struct dispatch *d, struct peer *p,
@@ -234,16 +239,26 @@ TAKE(sync_end)
 TAKE(note_again)
 TAKE(conn_gone)
 TAKE(worker_state)
+TAKE(members_again)
 
 static bool (*const table[])(struct dispatch *d, struct peer *p, struct slice body) = {
-	[WIRE_CONN_OPEN] = take_conn_open, [WIRE_CONN_CLOSE] = take_conn_close,
-	[WIRE_SUBSCRIBE] = take_subscribe, [WIRE_UNSUBSCRIBE] = take_unsubscribe,
-	[WIRE_SIGNIN] = take_signin,	   [WIRE_CLIENT_EVENT] = take_client_event,
-	[WIRE_PUBLISH] = take_publish,	   [WIRE_QUERY] = take_query,
-	[WIRE_TERMINATE] = take_terminate, [WIRE_AUTHORIZE] = take_authorize,
-	[WIRE_CHAT_CALL] = take_chat_call, [WIRE_SYNC_BEGIN] = take_sync_begin,
-	[WIRE_SYNC_END] = take_sync_end,   [WIRE_NOTE_AGAIN] = take_note_again,
-	[WIRE_CONN_GONE] = take_conn_gone, [WIRE_WORKER_STATE] = take_worker_state,
+	[WIRE_CONN_OPEN] = take_conn_open,
+	[WIRE_CONN_CLOSE] = take_conn_close,
+	[WIRE_SUBSCRIBE] = take_subscribe,
+	[WIRE_UNSUBSCRIBE] = take_unsubscribe,
+	[WIRE_SIGNIN] = take_signin,
+	[WIRE_CLIENT_EVENT] = take_client_event,
+	[WIRE_PUBLISH] = take_publish,
+	[WIRE_QUERY] = take_query,
+	[WIRE_TERMINATE] = take_terminate,
+	[WIRE_AUTHORIZE] = take_authorize,
+	[WIRE_CHAT_CALL] = take_chat_call,
+	[WIRE_SYNC_BEGIN] = take_sync_begin,
+	[WIRE_SYNC_END] = take_sync_end,
+	[WIRE_NOTE_AGAIN] = take_note_again,
+	[WIRE_CONN_GONE] = take_conn_gone,
+	[WIRE_WORKER_STATE] = take_worker_state,
+	[WIRE_MEMBERS_AGAIN] = take_members_again,
 };
 
 static void handle(struct dispatch *d, struct peer *peer, uint8_t kind, struct slice body)
@@ -269,6 +284,7 @@ static bool is_retelling(uint8_t kind, struct slice body)
 	case WIRE_SYNC_END:
 	case WIRE_CONN_OPEN:
 	case WIRE_NOTE_AGAIN:
+	case WIRE_MEMBERS_AGAIN:
 	case WIRE_WORKER_STATE:
 		return true;
 	case WIRE_SUBSCRIBE:
@@ -299,6 +315,8 @@ static void open_now(struct dispatch *d, const char *why)
 		   server_count(d->parts.server),
 		   registry_connections(d->parts.registry, UINT32_MAX), why);
 	watchlist_settle(d->watchlist);
+	registry_recalled(d->parts.registry, d->now);
+	dispatch_all_members(d, NULL);
 	while (hold_next(&d->hold, &number, &kind, &body)) {
 		struct peer *peer = dispatch_peer(d, number);
 

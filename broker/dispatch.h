@@ -115,7 +115,7 @@ struct dispatch_counts {
 	uint64_t chat_events;
 	uint64_t outbox_events;
 	uint64_t presence_events; /* members and counts */
-	uint64_t sent;		  /* records EVENT to workers */
+	uint64_t sent;		  /* of these to workers, by record */
 	uint64_t subscribed;
 	uint64_t refused; /* subscriptions */
 	uint64_t queries;

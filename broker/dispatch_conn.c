@@ -45,6 +45,8 @@ static void refuse(struct dispatch *d, struct peer *p, const struct wire_subscri
 
 	d->counts.refused++;
 	dispatch_send(d, p, WIRE_REFUSED, wire_encode_refused(&d->record, &m));
+	/* One that stood, and was asked for again, is over at the worker, too. */
+	registry_unsubscribe(d->parts.registry, d->now, s->conn, s->channel);
 }
 
 static void send_close(struct dispatch *d, struct peer *p, uint64_t conn, uint16_t code,

@@ -20,6 +20,7 @@ struct peer {
 	uint32_t number;
 	struct lane *lane; /* NULL: gone, but its last records still wait in the hold */
 	struct stable_queue acks;
+	bool synced; /* has told its state; until then it is told no lists of members */
 	struct wire_worker_state state; /* as it told last */
 };
 
@@ -115,6 +116,14 @@ void dispatch_worker_gone(struct dispatch *d, struct peer *p);
 void dispatch_note(struct dispatch *d, uint64_t conn, struct slice key, struct slice value);
 /* The same of whom it was identified as, unless it `was` identified before. */
 void dispatch_note_user(struct dispatch *d, uint64_t conn, bool was);
+
+/* dispatch_presence.c */
+void dispatch_members_again(struct dispatch *d, struct peer *p, const struct wire_members_again *m);
+/* Ops of the registry. */
+void dispatch_members(void *ctx, uint32_t worker, uint32_t app, struct slice channel);
+void dispatch_member(void *ctx, const struct registry_change *change);
+/* Tells a worker the members of all channels in which it has subscriptions; NULL = each of them. */
+void dispatch_all_members(struct dispatch *d, const struct peer *p);
 
 /* dispatch_event.c */
 void dispatch_client_event(struct dispatch *d, struct peer *p, const struct wire_client_event *m);

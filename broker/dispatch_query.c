@@ -6,6 +6,7 @@
 
 #include "broker/channel_kind.h"
 #include "broker/registry/history.h"
+#include "broker/registry/presence.h"
 #include "common/base/mem.h"
 
 #define TEXT_TERMINATED "You got disconnected by the app."

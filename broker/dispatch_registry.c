@@ -18,12 +18,11 @@ static struct slice app_id(const struct dispatch *d, uint32_t app)
 
 /* ---- subscribers hear ---- */
 
-static void subscribed(void *ctx, uint64_t conn, uint32_t worker, struct slice channel,
-		       struct slice data)
+static void subscribed(void *ctx, uint64_t conn, uint32_t worker, struct slice channel)
 {
 	struct dispatch *d = ctx;
 	struct history_event last;
-	struct wire_subscribed m = {.conn = conn, .channel = channel, .data = data};
+	struct wire_subscribed m = {.conn = conn, .channel = channel};
 
 	if (d->joining.cache) {
 		bool hit =
@@ -38,11 +37,10 @@ static void subscribed(void *ctx, uint64_t conn, uint32_t worker, struct slice c
 }
 
 static void event(void *ctx, uint32_t app, struct slice channel, struct slice name,
-		  struct slice data, uint64_t exclude)
+		  struct slice data)
 {
 	struct dispatch *d = ctx;
-	struct wire_event m = {
-		.app = app, .channel = channel, .event = name, .data = data, .exclude = exclude};
+	struct wire_event m = {.app = app, .channel = channel, .event = name, .data = data};
 
 	d->counts.presence_events++;
 	dispatch_event(d, &m, UNTRACKED);
@@ -170,6 +168,8 @@ static void worker_gone(void *ctx, uint32_t worker)
 
 const struct registry_ops dispatch_registry_ops = {
 	.subscribed = subscribed,
+	.members = dispatch_members,
+	.member = dispatch_member,
 	.event = event,
 	.settled = settled,
 	.left = left,

@@ -4,6 +4,7 @@
 #include "common/wire/wire.h"
 #include "worker/departed.h"
 #include "worker/link/seen.h"
+#include "worker/members.h"
 #include "worker/pusher/encode.h"
 #include "worker/questions.h"
 #include "worker/resync.h"
@@ -119,6 +120,17 @@ static void on_event(struct worker *w, const struct wire_event *m)
 	worker_out_done(w); /* receivers that are closed for their queue write there, too */
 	(void)hub_deliver(w->hub, c, f, m->exclude, m->droppable != 0);
 	frame_unref(f);
+}
+
+static void on_members(struct worker *w, const struct wire_members *m)
+{
+	members_list(w, m);
+}
+
+static void on_member(struct worker *w, const struct wire_member *m)
+{
+	w->counts.events++;
+	members_change(w, m);
 }
 
 /* ---- one connection ---- */
@@ -258,6 +270,8 @@ TAKE(authorized)
 TAKE(note)
 TAKE(settled)
 TAKE(order)
+TAKE(members)
+TAKE(member)
 
 static bool (*const table[])(struct worker *w, struct slice body) = {
 	[WIRE_WORKER_INFO] = take_worker_info,
@@ -277,6 +291,8 @@ static bool (*const table[])(struct worker *w, struct slice body) = {
 	[WIRE_NOTE] = take_note,
 	[WIRE_SETTLED] = take_settled,
 	[WIRE_ORDER] = take_order,
+	[WIRE_MEMBERS] = take_members,
+	[WIRE_MEMBER] = take_member,
 };
 
 void inbox_record(struct worker *w, uint8_t kind, struct slice body)

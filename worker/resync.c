@@ -2,6 +2,7 @@
 
 #include "common/wire/wire.h"
 #include "worker/departed.h"
+#include "worker/members.h"
 #include "worker/questions.h"
 #include "worker/session_internal.h"
 #include "worker/worker_internal.h"
@@ -119,7 +120,7 @@ bool resync_step(struct worker *w)
 	if (w->sync_at != NULL)
 		return true;
 	if (w->sync == SYNC_RUNS) {
-		if (!departed_tell(w) || !tell_count(w, WIRE_SYNC_END))
+		if (!departed_tell(w) || !members_tell(w) || !tell_count(w, WIRE_SYNC_END))
 			return false;
 		finish(w);
 	}

@@ -2,7 +2,7 @@
  * Telling a broker what this worker holds: everything to a new one, between SYNC_BEGIN and
  * SYNC_END, and later whatever connection could not be told of at once. In chunks, so that the loop
  * stays responsive and the lane is never asked for more than it takes. Last comes what has ended
- * without all having been told of it (departed.h).
+ * without all having been told of it (departed.h), and which members others have made (members.h).
  *
  * Afterwards what the old broker left unanswered is asked again, unconfirmed publishes are sent
  * again, and what waited goes on, in this order.

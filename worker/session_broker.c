@@ -2,6 +2,7 @@
 
 #include "common/wire/wire.h"
 #include "worker/departed.h"
+#include "worker/members.h"
 #include "worker/pusher/encode.h"
 #include "worker/session_internal.h"
 #include "worker/worker_internal.h"
@@ -117,6 +118,30 @@ static void too_late(struct session *s, struct sub *sub)
 	hub_unsubscribe(w->hub, sub);
 }
 
+static void send_snapshot(struct session *s, struct channel *c)
+{
+	struct frame *f = members_snapshot(s->w, c);
+
+	if (f == NULL) {
+		/* Beyond all measure: without it the client would be wrong for ever. */
+		log_err("message.too_large", "members=%u", roster_count(channel_roster(c)));
+		session_ws_end(s, PUSHER_END_OVERLOAD);
+		return;
+	}
+	session_push(s, f);
+	frame_unref(f);
+}
+
+static void send_success(struct session *s, const struct sub *sub)
+{
+	if (channel_roster(sub->channel) != NULL) {
+		send_snapshot(s, sub->channel);
+		return;
+	}
+	pusher_encode_subscribed(&s->w->out, channel_name(sub->channel));
+	session_ws_out(s);
+}
+
 void session_on_subscribed(struct session *s, const struct wire_subscribed *m)
 {
 	struct sub *sub = find_sub(s, m->channel);
@@ -136,8 +161,7 @@ void session_on_subscribed(struct session *s, const struct wire_subscribed *m)
 	hub_activate(s->w->hub, sub);
 	if ((sub->flags & SUB_AUTHORISED) != 0)
 		s->flags |= SESSION_AUTHORISED;
-	pusher_encode_subscribed(&s->w->out, m->channel, m->data);
-	session_ws_out(s);
+	send_success(s, sub);
 	if (s->state == SESSION_OPEN && m->cache == WIRE_CACHE_HIT)
 		send_event(s, m->cache_event, m->channel, m->cache_data);
 	else if (s->state == SESSION_OPEN && m->cache == WIRE_CACHE_MISS) {

@@ -21,7 +21,7 @@ void session_ws_out(struct session *s)
 	struct frame *f;
 
 	if (!buf_ok(&w->out)) {
-		/* A snapshot beyond all measure: without it the client would be wrong for ever. */
+		/* Beyond all measure: without it the client would be wrong for ever. */
 		log_err("message.too_large", "bytes=%zu", w->out.n);
 		worker_out_done(w);
 		session_ws_end(s, PUSHER_END_OVERLOAD);

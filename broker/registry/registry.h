@@ -5,7 +5,7 @@
  *
  *	reg = registry_new(&options, &ops, ctx);
  *	registry_open(reg, now, &conn);
- *	registry_subscribe(reg, now, &request);		// ops: subscribed, then event member_added
+ *	registry_subscribe(reg, now, &request);		// ops: member (added), then subscribed
  *... registry_close(reg, now, conn);			// members stay for the grace
  *	registry_turn(reg, now);			// at registry_deadline() or later
  *
@@ -76,19 +76,26 @@ struct registry_user {
 	wall_us_t last_seen; /* when the last connection went; 0 while there is one */
 };
 
+struct registry_change; /* presence.h */
+
 struct registry_ops {
 	/*
-	 * The subscription stands: the success frame goes out now, before any event. `data` is
-	 * "{}" or the presence snapshot. Not told for a resync.
+	 * The subscription stands: the success frame goes out now, before any event, with the
+	 * members that the worker has been told. Not told for a resync.
 	 */
-	void (*subscribed)(void *ctx, uint64_t conn, uint32_t worker, struct slice channel,
-			   struct slice data);
-	/* member_added, member_removed, subscription_count: for all subscribers but `exclude`. */
+	void (*subscribed)(void *ctx, uint64_t conn, uint32_t worker, struct slice channel);
+	/* It is the worker's first of this presence channel: registry_members(). Not for a resync.
+	 */
+	void (*members)(void *ctx, uint32_t worker, uint32_t app, struct slice channel);
+	/* For each worker that has subscriptions of the channel already. */
+	void (*member)(void *ctx, const struct registry_change *change);
+	/* subscription_count, for all subscribers. */
 	void (*event)(void *ctx, uint32_t app, struct slice channel, struct slice event,
-		      struct slice data, uint64_t exclude);
+		      struct slice data);
 	/*
 	 * The member is out and its removal told: nobody need remember any more that this
-	 * connection, which was the last one of that member, had been there.
+	 * connection, which was the last one of that member, had been there. Not of those that
+	 * were recalled.
 	 */
 	void (*settled)(void *ctx, uint64_t conn, struct slice channel);
 	/* The last subscription of a user to a presence channel ended, before any grace. */
@@ -149,14 +156,14 @@ bool registry_is_signed_in(const struct registry *reg, uint64_t conn, struct sli
 enum registry_result {
 	REGISTRY_OK,
 	REGISTRY_UNKNOWN, /* no such connection */
-	REGISTRY_FULL,	  /* the presence channel has max_members, or its snapshot no room */
+	REGISTRY_FULL,	  /* the presence channel has max_members, or its list no room */
 };
 
 struct registry_subscribe {
 	uint64_t conn;
 	struct slice channel;
 	bool presence;
-	bool resync;		/* it has long stood: no success frame, no events */
+	bool resync;		/* it has long stood: no success frame, no count */
 	struct slice user_id;	/* presence only */
 	struct slice user_info; /* JSON text as sent; empty = none */
 	wall_us_t joined_at;	/* 0 = now */
@@ -198,11 +205,6 @@ bool registry_channel(const struct registry *reg, uint32_t app, struct slice cha
 typedef void registry_channel_fn(void *ctx, const struct registry_channel *c);
 void registry_channels(const struct registry *reg, uint32_t app, struct slice prefix,
 		       registry_channel_fn *fn, void *ctx);
-
-/* Each member of a presence channel, in the order of joining. */
-typedef void registry_member_fn(void *ctx, struct slice user_id, struct slice user_info);
-void registry_members(const struct registry *reg, uint32_t app, struct slice channel,
-		      registry_member_fn *fn, void *ctx);
 
 /* False: not online. */
 bool registry_user(const struct registry *reg, uint32_t app, struct slice user_id,

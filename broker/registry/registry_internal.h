@@ -39,8 +39,8 @@ struct member {
 	struct channel *channel;
 	struct presence_subs subs;
 	usec_t deadline; /* end of the grace */
-	uint64_t last;	 /* the connection that was the last to leave */
-	size_t room;	 /* what is set aside in the snapshot for user_info */
+	uint64_t last;	 /* the connection that was the last to leave; 0 = unknown */
+	size_t room;	 /* what is set aside in the list for user_info */
 	uint32_t kept_n; /* user_info of the last subscription, kept for the grace */
 	char *kept;
 	uint32_t id_n;
@@ -56,13 +56,10 @@ struct channel {
 	uint32_t interest_n;
 	uint32_t interest_cap;
 	bool presence;
-	bool stale;		 /* ids and hash are to be written again */
 	struct member *members;	 /* by user id */
 	struct members in_order; /* of joining */
 	uint32_t member_count;
-	size_t reserved; /* the most that the snapshot may take */
-	struct buf ids;	 /* "1","2" */
-	struct buf hash; /* "1":{...},"2":null */
+	size_t reserved; /* the most that a list of them may take */
 	/* subscription_count: not before this time, and something changed meanwhile */
 	usec_t count_at;
 	bool count_due;
@@ -185,6 +182,9 @@ void registry_sub_row_of(const struct sub *s, struct registry_sub *ret);
 /* ---- subscription.c ---- */
 
 struct channel *registry_find_channel(const struct registry *reg, uint32_t app, struct slice name);
+/* The same; made if it is not there. */
+struct channel *registry_make_channel(struct registry *reg, uint32_t app, struct slice name,
+				      bool presence);
 /* Ends one; with `grace` its member stays for a while. */
 void subscription_end(struct registry *reg, struct moment now, struct sub *s, bool grace);
 /* Frees a channel that nobody needs any more. */
@@ -196,14 +196,13 @@ void subscription_turn(struct registry *reg, usec_t now);
 
 /* NULL: it is nobody yet. */
 struct member *presence_find(const struct channel *c, struct slice id);
-struct member *presence_new(struct registry *reg, struct channel *c, struct slice id);
-/* Whether the snapshot has room for one more. */
+/* Whether the list has room for one more. */
 bool presence_has_room(const struct channel *c, struct slice id, struct slice info);
-void presence_join(struct registry *reg, struct member *m, struct presence_sub *s);
+/* Makes the member if need be; what has changed is told to the workers that are in the channel. */
+void presence_join(struct registry *reg, struct presence_sub *s, struct slice id);
 void presence_leave(struct registry *reg, struct moment now, struct presence_sub *s, bool grace);
-void presence_announce(struct registry *reg, const struct member *m, uint64_t exclude);
-/* The text of the success frame's data, in reg->text. */
-struct slice presence_snapshot(struct registry *reg, struct channel *c);
+bool presence_announces(const struct registry *reg, const struct channel *c);
+/* user_info as it is told: empty where there was no room for it. */
 struct slice presence_info(const struct member *m);
 void presence_turn(struct registry *reg, struct moment now);
 /* Without telling anybody. */

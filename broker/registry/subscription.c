@@ -16,8 +16,8 @@ struct channel *registry_find_channel(const struct registry *reg, uint32_t app, 
 	return c;
 }
 
-static struct channel *find_or_new(struct registry *reg, uint32_t app, struct slice name,
-				   bool presence)
+struct channel *registry_make_channel(struct registry *reg, uint32_t app, struct slice name,
+				      bool presence)
 {
 	struct app_state *a = registry_app_state(reg, app);
 	struct channel *c = registry_find_channel(reg, app, name);
@@ -43,8 +43,6 @@ void channel_release(struct registry *reg, struct channel *c)
 		TAILQ_REMOVE(&reg->counts, c, counts);
 	HASH_DELETE(hh, reg->apps[c->app].channels, c);
 	reg->stats.channels--;
-	buf_done(&c->ids);
-	buf_done(&c->hash);
 	free(c->interest);
 	free(c);
 }
@@ -67,6 +65,12 @@ static struct interest *interest_of(struct channel *c, uint32_t worker)
 	it->worker = worker;
 	it->subscriptions = 0;
 	return it;
+}
+
+/* True: the worker had none before. */
+static bool interest_add(struct channel *c, uint32_t worker)
+{
+	return interest_of(c, worker)->subscriptions++ == 0;
 }
 
 static void interest_drop(struct channel *c, uint32_t worker)
@@ -96,7 +100,7 @@ static void tell_count(struct registry *reg, usec_t now, struct channel *c)
 	buf_clear(b);
 	(void)buf_printf(b, "{\"subscription_count\":%u}", c->subscriptions);
 	reg->ops->event(reg->ctx, c->app, channel_text(c),
-			SLICE("pusher_internal:subscription_count"), buf_slice(b), 0);
+			SLICE("pusher_internal:subscription_count"), buf_slice(b));
 }
 
 /*
@@ -167,37 +171,35 @@ static struct sub *sub_new(struct registry *reg, struct moment now, struct conn 
 	s->channel = c;
 	s->joined_at = r->joined_at != 0 ? r->joined_at : now.wall;
 	TAILQ_INSERT_TAIL(&conn->subs, s, of_conn);
-	interest_of(c, conn->worker->number)->subscriptions++;
 	c->subscriptions++;
 	reg->stats.subscriptions++;
 	return s;
 }
 
-static void tell_subscribed(struct registry *reg, const struct conn *conn, struct channel *c)
+static void tell_subscribed(struct registry *reg, const struct conn *conn, const struct channel *c)
 {
-	reg->ops->subscribed(reg->ctx, conn->number, conn->worker->number, channel_text(c),
-			     c->presence ? presence_snapshot(reg, c) : SLICE("{}"));
+	reg->ops->subscribed(reg->ctx, conn->number, conn->worker->number, channel_text(c));
 }
 
+/* Who is interested already hears of the new member; who becomes so, of all of them. */
 static void join(struct registry *reg, struct moment now, struct conn *conn, struct channel *c,
 		 const struct registry_subscribe *r)
 {
-	struct member *m = c->presence ? presence_find(c, r->user_id) : NULL;
 	struct sub *s = sub_new(reg, now, conn, c, r);
+	uint32_t worker = conn->worker->number;
 	struct registry_sub row;
-	bool is_new = c->presence && m == NULL;
+	bool is_first;
 
-	if (is_new)
-		m = presence_new(reg, c, r->user_id);
-	if (m != NULL)
-		presence_join(reg, m, CONTAINER_OF(s, struct presence_sub, sub));
+	if (c->presence)
+		presence_join(reg, CONTAINER_OF(s, struct presence_sub, sub), r->user_id);
+	is_first = interest_add(c, worker);
 	registry_sub_row_of(s, &row);
 	reg->ops->sub_row(reg->ctx, &row);
 	if (r->resync)
 		return;
+	if (c->presence && is_first)
+		reg->ops->members(reg->ctx, worker, c->app, channel_text(c));
 	tell_subscribed(reg, conn, c);
-	if (is_new)
-		presence_announce(reg, m, conn->number);
 	count_changed(reg, now.mono, c);
 }
 
@@ -227,7 +229,7 @@ enum registry_result registry_subscribe(struct registry *reg, struct moment now,
 	}
 	if (r->presence && !r->resync && c != NULL && is_full(reg, c, r))
 		return REGISTRY_FULL;
-	join(reg, now, conn, find_or_new(reg, conn->app, r->channel, r->presence), r);
+	join(reg, now, conn, registry_make_channel(reg, conn->app, r->channel, r->presence), r);
 	return REGISTRY_OK;
 }
 
@@ -307,16 +309,4 @@ void registry_channels(const struct registry *reg, uint32_t app, struct slice pr
 		if (c->subscriptions > 0 && slice_starts(row.name, prefix))
 			fn(ctx, &row);
 	}
-}
-
-void registry_members(const struct registry *reg, uint32_t app, struct slice channel,
-		      registry_member_fn *fn, void *ctx)
-{
-	const struct channel *c = registry_find_channel(reg, app, channel);
-	const struct member *m;
-
-	if (c == NULL)
-		return;
-	TAILQ_FOREACH (m, &c->in_order, order)
-		fn(ctx, slice_of(m->id, m->id_n), presence_info(m));
 }

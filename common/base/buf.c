@@ -201,21 +201,31 @@ static void put_escaped(char *at, struct slice text)
 }
 
 /* All room at once: texts of JSON within JSON have an escape every few bytes. */
-bool buf_json_str(struct buf *b, struct slice text)
+static bool add_escaped(struct buf *b, struct slice text, size_t quotes)
 {
 	size_t n = text.n + escapes_cost(text);
-	char *at = buf_reserve(b, n + 2);
+	char *at = buf_reserve(b, n + 2 * quotes);
 
 	if (at == NULL)
 		return false;
-	at[0] = '"';
+	memset(at, '"', quotes);
 	if (n > text.n)
-		put_escaped(at + 1, text);
+		put_escaped(at + quotes, text);
 	else if (n > 0)
-		memcpy(at + 1, text.p, n);
-	at[n + 1] = '"';
-	b->n += n + 2;
+		memcpy(at + quotes, text.p, n);
+	memset(at + quotes + n, '"', quotes);
+	b->n += n + 2 * quotes;
 	return true;
+}
+
+bool buf_json_str(struct buf *b, struct slice text)
+{
+	return add_escaped(b, text, 1);
+}
+
+bool buf_json_part(struct buf *b, struct slice text)
+{
+	return add_escaped(b, text, 0);
 }
 
 void buf_consume(struct buf *b, size_t n)

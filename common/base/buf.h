@@ -55,6 +55,9 @@ bool buf_i64(struct buf *b, int64_t value);
 /* A JSON string with its quotes; the text must be valid UTF-8. Escapes only what JSON requires. */
 bool buf_json_str(struct buf *b, struct slice text);
 
+/* The same without quotes: a part of such a string. */
+bool buf_json_part(struct buf *b, struct slice text);
+
 /* Takes n bytes off the front. */
 void buf_consume(struct buf *b, size_t n);
 

@@ -14,7 +14,7 @@
 #include "common/base/slice.h"
 
 /* Opens every hello; peers of another version are refused with a clear log line. */
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 
 /* subscribe.flags */
 enum wire_sub {
@@ -53,6 +53,13 @@ enum wire_query_what {
 enum wire_order_what {
 	WIRE_ORDER_RELOAD = 1, /* read the configuration, replace all workers */
 	WIRE_ORDER_REPLACE,    /* replace this worker; its clients go to the others */
+};
+
+/* member.op */
+enum wire_member_op {
+	WIRE_MEMBER_ADDED = 1, /* the last in the order */
+	WIRE_MEMBER_REMOVED,
+	WIRE_MEMBER_CHANGED, /* another user_info; subscribers are not told */
 };
 
 enum wire_cache { WIRE_CACHE_NONE = 0, WIRE_CACHE_HIT, WIRE_CACHE_MISS };

@@ -1,7 +1,7 @@
 /*
  * Random operations on the registry beside a model that is a plain table. After each step members,
- * counts, interest and who is online must be the same; and every subscriber that applies what it is
- * told (snapshot, then member_added and member_removed) must see exactly the members there are.
+ * counts, interest and who is online must be the same; and every subscriber that applies what is
+ * told (all members, then each change) must see exactly the members there are.
  */
 #include "broker/registry/registry.h"
 
@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
+#include "broker/registry/presence.h"
 #include "common/base/macros.h"
-#include "common/json/scan.h"
 
 enum { CONNS = 30, CHANNELS = 6, PRESENCE = 3, USERS = 7, WORKERS = 3, STEPS = 60000 };
 
@@ -92,88 +92,66 @@ static int user_of(struct slice id)
 
 /* ---- what the world hears ---- */
 
-/* The named member of an object; it must be there. */
-static struct json_value field(const struct json_value *object, const char *name)
+static void see(void *ctx, struct slice user_id, struct slice user_info)
 {
-	struct json_field f = {.name = slice_str(name)};
+	struct view *v = ctx;
 
-	assert_true(json_fields(object, &f, 1, JSON_REFUSE));
-	assert_true(f.value.type != JSON_NONE);
-	return f.value;
+	(void)user_info;
+	v->sees[user_of(user_id)] = true;
 }
 
-static int user_of_json(const struct json_value *v)
-{
-	struct buf scratch;
-	int u;
-
-	buf_init(&scratch, 256);
-	json_scratch(&scratch, v->raw.n);
-	u = user_of(json_text(v, &scratch));
-	buf_done(&scratch);
-	return u;
-}
-
-static void on_subscribed(void *ctx, uint64_t conn, uint32_t worker, struct slice channel,
-			  struct slice data)
+static void on_subscribed(void *ctx, uint64_t conn, uint32_t worker, struct slice channel)
 {
 	struct conn_model *c = &conns[conn - 1];
 	int ch = channel_of(channel);
-	struct json_value root;
-	struct json_value ids;
-	struct json_value id;
-	struct json_value presence;
-	struct json_value hash;
-	struct json_value count;
-	struct json_iter it = {0};
-	uint64_t n;
 
 	(void)ctx;
 	assert_int_equal(worker, c->worker);
-	assert_true(json_scan(data, &root));
-	if (ch >= PRESENCE) {
-		assert_int_equal(json_count(&root), 0);
-		return;
-	}
-	presence = field(&root, "presence");
-	ids = field(&presence, "ids");
-	hash = field(&presence, "hash");
-	count = field(&presence, "count");
-	assert_true(json_u64(&count, &n));
-	assert_int_equal(n, json_count(&ids));
-	assert_int_equal(n, json_count(&hash));
 	memset(&c->view[ch], 0, sizeof(c->view[ch]));
-	while (json_next(&ids, &it, &id)) {
-		int u = user_of_json(&id);
-
-		assert_false(c->view[ch].sees[u]);
-		c->view[ch].sees[u] = true;
-	}
+	if (ch < PRESENCE)
+		registry_members(reg, 1, channel, see, &c->view[ch]);
 }
 
-static void on_event(void *ctx, uint32_t app, struct slice channel, struct slice event,
-		     struct slice data, uint64_t exclude)
+static void on_members(void *ctx, uint32_t worker, uint32_t app, struct slice channel)
 {
-	int ch = channel_of(channel);
-	bool added = slice_eq(event, SLICE("pusher_internal:member_added"));
-	struct json_value root;
-	struct json_value id;
-	int u;
+	uint32_t n;
+	const struct interest *it = registry_interest(reg, app, channel, &n);
 
 	(void)ctx;
-	assert_int_equal(app, 1);
-	assert_true(json_scan(data, &root));
-	if (slice_eq(event, SLICE("pusher_internal:subscription_count")))
-		return;
-	id = field(&root, "user_id");
-	u = user_of_json(&id);
+	assert_true(channel_of(channel) < PRESENCE);
+	for (uint32_t i = 0; i < n; i++)
+		if (it[i].worker == worker)
+			assert_int_equal(it[i].subscriptions, 1);
+}
+
+static void on_member(void *ctx, const struct registry_change *change)
+{
+	int ch = channel_of(change->channel);
+	bool added = change->kind == REGISTRY_ADDED;
+	int u = user_of(change->user_id);
+
+	(void)ctx;
+	assert_int_equal(change->app, 1);
 	assert_true(ch < PRESENCE);
+	if (change->kind == REGISTRY_CHANGED)
+		return;
+	assert_true(change->announce);
 	for (uint64_t i = 0; i < CONNS; i++) {
-		if (!conns[i].open || !conns[i].in[ch] || i + 1 == exclude)
+		if (!conns[i].open || !conns[i].in[ch] || i + 1 == change->exclude)
 			continue;
 		assert_int_equal(conns[i].view[ch].sees[u], !added); /* paired for each receiver */
 		conns[i].view[ch].sees[u] = added;
 	}
+}
+
+static void on_event(void *ctx, uint32_t app, struct slice channel, struct slice event,
+		     struct slice data)
+{
+	(void)ctx;
+	(void)data;
+	assert_int_equal(app, 1);
+	assert_true(channel_of(channel) >= PRESENCE);
+	assert_true(slice_eq(event, SLICE("pusher_internal:subscription_count")));
 }
 
 static void on_settled(void *ctx, uint64_t conn, struct slice channel)
@@ -271,6 +249,8 @@ static void on_worker_gone(void *ctx, uint32_t worker)
 
 static const struct registry_ops ops = {
 	.subscribed = on_subscribed,
+	.members = on_members,
+	.member = on_member,
 	.event = on_event,
 	.settled = on_settled,
 	.left = on_left,
@@ -435,7 +415,7 @@ static void step_time(void)
 
 static bool seen_members[USERS];
 
-static void on_member(void *ctx, struct slice id, struct slice info)
+static void on_row(void *ctx, struct slice id, struct slice info)
 {
 	(void)ctx;
 	(void)info;
@@ -470,7 +450,7 @@ static void compare_channel(int ch)
 	if (ch >= PRESENCE)
 		return;
 	memset(seen_members, 0, sizeof(seen_members));
-	registry_members(reg, 1, channel_text(ch), on_member, NULL);
+	registry_members(reg, 1, channel_text(ch), on_row, NULL);
 	for (int u = 0; u < USERS; u++) {
 		bool is = members_here(ch, u) > 0 || member_until[ch][u] > 0;
 

@@ -143,25 +143,36 @@ static const struct chat_ops chat_ops = {
 
 /* ---- what the registry does ---- */
 
-static void ignore_subscribed(void *ctx, uint64_t conn, uint32_t worker, struct slice channel,
-			      struct slice data)
+static void ignore_subscribed(void *ctx, uint64_t conn, uint32_t worker, struct slice channel)
 {
 	(void)ctx;
 	(void)conn;
 	(void)worker;
 	(void)channel;
-	(void)data;
+}
+
+static void ignore_members(void *ctx, uint32_t worker, uint32_t app, struct slice channel)
+{
+	(void)ctx;
+	(void)worker;
+	(void)app;
+	(void)channel;
+}
+
+static void ignore_member(void *ctx, const struct registry_change *change)
+{
+	(void)ctx;
+	(void)change;
 }
 
 static void ignore_event(void *ctx, uint32_t app, struct slice channel, struct slice event,
-			 struct slice data, uint64_t exclude)
+			 struct slice data)
 {
 	(void)ctx;
 	(void)app;
 	(void)channel;
 	(void)event;
 	(void)data;
-	(void)exclude;
 }
 
 static void on_left(void *ctx, uint32_t app, struct slice user_id, struct slice channel)
@@ -249,6 +260,8 @@ static void ignore_worker_gone(void *ctx, uint32_t worker)
 
 static const struct registry_ops registry_ops = {
 	.subscribed = ignore_subscribed,
+	.members = ignore_members,
+	.member = ignore_member,
 	.event = ignore_event,
 	.settled = ignore_settled,
 	.left = on_left,

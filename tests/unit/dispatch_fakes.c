@@ -20,6 +20,9 @@ usec_t fake_now;
 size_t fake_expected;
 bool fake_denied;
 const char *fake_identifies;
+void (*fake_sent)(uint32_t worker, uint8_t kind, struct slice body);
+uint32_t fake_workers = 2;
+uint32_t fake_max_members = 2;
 
 static struct apps *apps;
 static struct registry *registry;
@@ -34,6 +37,8 @@ static void note(const char *fmt, ...)
 	char text[512];
 	va_list args;
 
+	if (fake_sent != NULL)
+		return;
 	va_start(args, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
@@ -53,18 +58,49 @@ static void note(const char *fmt, ...)
 
 #define S(s) SLICE_ARG(s)
 
+static const char *const member_ops[] = {"?", "added", "removed", "changed"};
+
+/* " a b {}": items with a blank before each that is not empty. */
+static const char *list_text(struct slice list)
+{
+	static char text[256];
+	struct slice item;
+	size_t n = 0;
+
+	text[0] = '\0';
+	while (wire_list_next(&list, &item)) {
+		if (item.n == 0)
+			continue;
+		assert_true(n + item.n + 2 < sizeof(text));
+		text[n++] = ' ';
+		memcpy(text + n, item.p, item.n);
+		n += item.n;
+		text[n] = '\0';
+	}
+	return text;
+}
+
 void server_send(struct server *server, struct lane *lane, uint8_t kind, struct slice body)
 {
 	(void)server;
 	lane->mark++;
+	if (fake_sent != NULL) {
+		fake_sent(lane->number, kind, body);
+		return;
+	}
 	switch (kind) {
 		DETAIL(worker_info, WORKER_INFO, "%u apps=%u chat=%.*s", m.number, m.apps,
 		       S(m.chat_app))
 		DETAIL(app, APP, "%u %.*s enabled=%u", m.app, S(m.id), m.enabled)
 		DETAIL(event, EVENT, "%.*s %.*s %.*s%s%.*s%s", S(m.channel), S(m.event), S(m.data),
 		       m.user_id.n > 0 ? " by " : "", S(m.user_id), m.exclude != 0 ? " but" : "")
-		DETAIL(subscribed, SUBSCRIBED, "%.*s %.*s cache=%u %.*s", S(m.channel), S(m.data),
-		       m.cache, S(m.cache_data))
+		DETAIL(subscribed, SUBSCRIBED, "%.*s cache=%u %.*s", S(m.channel), m.cache,
+		       S(m.cache_data))
+		DETAIL(member, MEMBER, "%.*s %s%s %.*s %.*s%s", S(m.channel),
+		       m.announce != 0 ? "" : "silent ", member_ops[m.op], S(m.user_id),
+		       S(m.user_info), m.exclude != 0 ? " but" : "")
+		DETAIL(members, MEMBERS, "%.*s%s%s", S(m.channel), list_text(m.members),
+		       m.announce != 0 ? "" : " silent")
 		DETAIL(refused, REFUSED, "%.*s %.*s %u %d", S(m.channel), S(m.type), m.status,
 		       (int)m.code)
 		DETAIL(to_conn, TO_CONN, "%.*s %.*s", S(m.event), S(m.data))
@@ -361,7 +397,7 @@ static void make(void)
 	struct registry_options ro = {
 		.presence_grace = 3 * USEC_PER_SEC,
 		.offline_grace = 10 * USEC_PER_SEC,
-		.max_members = 2,
+		.max_members = fake_max_members,
 	};
 	struct dispatch_options options = {
 		.apps = apps,
@@ -392,18 +428,18 @@ void fakes_begin(bool open)
 	assert_true(conf_parse(fake_conf, slice_str(text), "test", &fault));
 	apps = apps_new(fake_conf);
 	fake_now = 1000 * USEC_PER_SEC;
-	fake_expected = 2;
+	fake_expected = fake_workers;
 	fake_denied = false;
 	fake_identifies = "";
-	waiting_workers = 2;
+	waiting_workers = fake_workers;
 	buf_init(&lines, 1 << 20);
 	make();
 	dispatch_start(fake_d);
 	for (uint32_t i = 0; i < LANES_MAX; i++)
 		fake_lanes[i] = (struct lane){.number = i + 1};
-	for (uint32_t i = 0; i < 2; i++)
+	for (uint32_t i = 0; i < fake_workers; i++)
 		dispatch_server_ops.on_worker_new(fake_d, &fake_lanes[i]);
-	for (uint32_t i = 1; open && i <= 2; i++)
+	for (uint32_t i = 1; open && i <= fake_workers; i++)
 		SAY(i, sync_end, SYNC_END, .conns = 0);
 	if (open)
 		buf_clear(&lines);

@@ -26,9 +26,14 @@ extern usec_t fake_now;
 extern size_t fake_expected;	    /* what server_expected() says */
 extern bool fake_denied;	    /* chat_subscribing() refuses */
 extern const char *fake_identifies; /* whom chat_subscribing() names */
+/* Takes what workers are sent, in place of the notes; nothing else is noted then either. */
+extern void (*fake_sent)(uint32_t worker, uint8_t kind, struct slice body);
+/* Before fakes_begin(): how many workers are welcomed (2), members of a channel (2). */
+extern uint32_t fake_workers;
+extern uint32_t fake_max_members;
 
 /*
- * Apps "app" (the chat's) and "other"; two workers are welcomed. With `open` they are known and
+ * Apps "app" (the chat's) and "other"; the workers are welcomed. With `open` they are known and
  * nothing of the start is left to be expected.
  */
 void fakes_begin(bool open);

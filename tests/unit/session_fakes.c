@@ -459,12 +459,11 @@ void expect_no_record(void)
 	assert_int_equal(record_count, 0);
 }
 
-void fake_subscribed(struct fake_client *c, const char *channel, const char *data)
+void fake_subscribed(struct fake_client *c, const char *channel)
 {
 	struct wire_subscribed m = {
 		.conn = fake_session(c)->sub.conn,
 		.channel = slice_str(channel),
-		.data = slice_str(data),
 	};
 
 	session_on_subscribed(fake_session(c), &m);

@@ -57,7 +57,7 @@ void expect_nothing(struct fake_client *c);
 struct slice fake_record(uint8_t kind);
 void expect_no_record(void);
 
-void fake_subscribed(struct fake_client *c, const char *channel, const char *data);
+void fake_subscribed(struct fake_client *c, const char *channel);
 
 /* "key:HEX" for a channel and the client that was opened last. */
 const char *fake_auth(const char *channel, const char *channel_data);

@@ -102,6 +102,9 @@ static void escapes_json(void **state)
 	buf_clear(&b);
 	assert_true(buf_json_str(&b, SLICE_NONE));
 	assert_text(&b, "\"\"");
+	buf_clear(&b);
+	assert_true(buf_json_part(&b, SLICE("\"a\"")) && buf_json_part(&b, SLICE("bc")));
+	assert_text(&b, "\\\"a\\\"bc");
 	buf_done(&b);
 }
 

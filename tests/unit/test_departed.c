@@ -55,7 +55,7 @@ static struct fake_client *member(const char *user)
 		       fake_auth(ROOM, data), user);
 	fake_say(c, text);
 	(void)fake_record(WIRE_SUBSCRIBE);
-	fake_subscribed(c, ROOM, "{}");
+	fake_subscribed(c, ROOM);
 	expect_part(c, "subscription_succeeded");
 	return c;
 }
@@ -234,7 +234,7 @@ static void who_was_nobody_leaves_nothing(void **state)
 	(void)state;
 	fake_say(c, "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"news\"}}");
 	(void)fake_record(WIRE_SUBSCRIBE);
-	fake_subscribed(c, "news", "{}");
+	fake_subscribed(c, "news");
 	fake_hang_up(c);
 	(void)fake_record(WIRE_CONN_CLOSE);
 	assert_int_equal(departed_count(gone()), 0);
@@ -294,7 +294,7 @@ static void who_is_back_in_the_room_stands(void **state)
 		       fake_auth(ROOM, "{\"user_id\":\"7\"}"));
 	fake_say(c, text);
 	(void)fake_record(WIRE_SUBSCRIBE);
-	fake_subscribed(c, ROOM, "{}");
+	fake_subscribed(c, ROOM);
 	broker_goes();
 	broker_comes();
 	expect_open(conn);

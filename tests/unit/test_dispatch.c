@@ -66,7 +66,7 @@ static void test_events_wait_until_all_workers_are_known(void **state)
 	fake_subscribe(2, B, "a", WIRE_SUB_RESYNC, "");
 	SAY(2, sync_end, SYNC_END, .conns = 1);
 	expect_news("1 EVENT a ev d\n2 EVENT a ev d\n1 PUBLISHED 1 200 {}\n"
-		    "1 SUBSCRIBED b {} cache=0 \nchat subscribed b as \noutbox allow 1\n");
+		    "1 SUBSCRIBED b cache=0 \nchat subscribed b as \noutbox allow 1\n");
 }
 
 static void test_a_missing_worker_is_not_waited_for_for_ever(void **state)
@@ -154,10 +154,11 @@ static void test_who_left_while_no_broker_was_there_is_missed(void **state)
 	SAY(1, sync_end, SYNC_END, .conns = 0);
 	SAY(2, sync_end, SYNC_END, .conns = 1);
 	expect_news("chat online 7\nchat online 8\n2 NOTE u 8\n"
+		    "1 MEMBERS presence-a 7 8\n2 MEMBERS presence-a 7 8\n"
 		    "chat closed 1.1\nchat left 7 presence-a\nchat unconnected 7\n"
 		    "outbox allow 1\n");
 	fake_wait(3 * USEC_PER_SEC);
-	expect_news("2 EVENT presence-a pusher_internal:member_removed {\"user_id\":\"7\"}\n"
+	expect_news("2 MEMBER presence-a removed 7 \n"
 		    "1 SETTLED 1 presence-a\n");
 	fake_wait(7 * USEC_PER_SEC);
 	expect_news("chat offline 7\n");
@@ -172,9 +173,68 @@ static void test_who_is_back_is_not(void **state)
 	fake_subscribe(2, B, "presence-a", PRESENCE | WIRE_SUB_RESYNC, "7");
 	SAY(1, sync_end, SYNC_END, .conns = 0);
 	SAY(2, sync_end, SYNC_END, .conns = 1);
-	expect_news("chat online 7\n2 NOTE u 7\nchat closed 1.1\noutbox allow 1\n");
+	expect_news("chat online 7\n2 NOTE u 7\n1 MEMBERS presence-a 7\n2 MEMBERS presence-a 7\n"
+		    "chat closed 1.1\noutbox allow 1\n");
 	fake_wait(20 * USEC_PER_SEC);
 	expect_news("");
+}
+
+static void retell_members(uint32_t worker, const char *user)
+{
+	struct buf list;
+
+	buf_init(&list, 256);
+	assert_true(wire_list_add(&list, slice_str(user)) && wire_list_add(&list, SLICE("{}")));
+	SAY(worker, members_again, MEMBERS_AGAIN, .app = 0, .channel = SLICE_INIT("presence-a"),
+	    .members = buf_slice(&list));
+	buf_done(&list);
+}
+
+/* Their worker has gone with the broker, and nobody but the others knows that they were there. */
+static void test_members_whom_nobody_has_are_missed(void **state)
+{
+	(void)state;
+	forget_welcome();
+	fake_open(2, B, 0);
+	fake_subscribe(2, B, "presence-a", PRESENCE | WIRE_SUB_RESYNC, "8");
+	retell_members(2, "7");
+	retell_members(2, "8");
+	retell_members(2, "9");
+	SAY(2, sync_end, SYNC_END, .conns = 1);
+	fake_wait(USEC_PER_SEC); /* the grace begins when the broker opens */
+	SAY(1, sync_end, SYNC_END, .conns = 0);
+	expect_news("chat online 8\n2 NOTE u 8\n2 MEMBERS presence-a 8 7 {} 9 {}\n"
+		    "outbox allow 1\n");
+	fake_wait(3 * USEC_PER_SEC - 1);
+	fake_open(1, A, 0);
+	fake_subscribe(1, A, "presence-a", PRESENCE, "7");
+	expect_news("2 MEMBER presence-a silent changed 7 \n1 MEMBERS presence-a 8 7 9 {}\n"
+		    "1 SUBSCRIBED presence-a cache=0 \nchat online 7\n1 NOTE u 7\n"
+		    "chat subscribed presence-a as 7\n");
+	fake_wait(1);
+	expect_news("2 MEMBER presence-a removed 9 \n1 MEMBER presence-a removed 9 \n");
+	retell_members(2, "9"); /* an open broker knows who is there */
+	fake_wait(9 * USEC_PER_SEC);
+	expect_news("");
+}
+
+/* A worker that comes late hears what it has missed, but not before it has told all. */
+static void test_a_late_worker_is_told_the_members(void **state)
+{
+	(void)state;
+	forget_welcome();
+	SAY(1, sync_end, SYNC_END, .conns = 0);
+	fake_wait(2 * USEC_PER_SEC);
+	fake_open(1, A, 0);
+	fake_subscribe(1, A, "presence-a", PRESENCE, "7");
+	expect_news("outbox allow 1\n1 MEMBERS presence-a 7\n1 SUBSCRIBED presence-a cache=0 \n"
+		    "chat online 7\n1 NOTE u 7\nchat subscribed presence-a as 7\n");
+	SAY(2, sync_begin, SYNC_BEGIN, .conns = 1);
+	fake_open(2, B, 0);
+	fake_subscribe(2, B, "presence-a", PRESENCE | WIRE_SUB_RESYNC, "8");
+	expect_news("1 MEMBER presence-a added 8  but\nchat online 8\n2 NOTE u 8\n");
+	SAY(2, sync_end, SYNC_END, .conns = 1);
+	expect_news("2 MEMBERS presence-a 7 8\n");
 }
 
 /* Whom a connection was identified as, and what the chat had noted, comes back with it. */
@@ -223,23 +283,16 @@ static void test_a_lost_worker_takes_its_connections_along(void **state)
 	fake_subscribe(1, A, "presence-a", PRESENCE, "7");
 	fake_open(2, B, 0);
 	fake_subscribe(2, B, "presence-a", PRESENCE, "8");
-	expect_news("1 SUBSCRIBED presence-a "
-		    "{\"presence\":{\"ids\":[\"7\"],\"hash\":{\"7\":null},\"count\":1}} cache=0 \n"
-		    "1 EVENT presence-a pusher_internal:member_added "
-		    "{\"user_id\":\"7\",\"user_info\":null} but\n"
+	expect_news("1 MEMBERS presence-a 7\n1 SUBSCRIBED presence-a cache=0 \n"
 		    "chat online 7\n1 NOTE u 7\nchat subscribed presence-a as 7\n"
-		    "2 SUBSCRIBED presence-a {\"presence\":{\"ids\":[\"7\",\"8\"],"
-		    "\"hash\":{\"7\":null,\"8\":null},\"count\":2}} cache=0 \n"
-		    "1 EVENT presence-a pusher_internal:member_added "
-		    "{\"user_id\":\"8\",\"user_info\":null} but\n"
-		    "2 EVENT presence-a pusher_internal:member_added "
-		    "{\"user_id\":\"8\",\"user_info\":null} but\n"
+		    "1 MEMBER presence-a added 8  but\n"
+		    "2 MEMBERS presence-a 7 8\n2 SUBSCRIBED presence-a cache=0 \n"
 		    "chat online 8\n2 NOTE u 8\nchat subscribed presence-a as 8\n");
 	fake_gone(1);
 	expect_lines("chat closed 1.1\nmirror no worker 1\nchat left 7 presence-a\n"
 		     "mirror user 7 0\nmirror last_seen 7\nchat unconnected 7\n");
 	fake_wait(3 * USEC_PER_SEC);
-	expect_lines("2 EVENT presence-a pusher_internal:member_removed {\"user_id\":\"7\"}\n");
+	expect_lines("2 MEMBER presence-a removed 7 \n");
 	fake_wait(7 * USEC_PER_SEC);
 	expect_lines("mirror no user 7\nmirror last_seen 7\nchat offline 7\n");
 }
@@ -256,7 +309,7 @@ static void test_the_mirror_follows_a_connection(void **state)
 	SAY(1, conn_close, CONN_CLOSE, .conn = A, .code = 1000);
 	expect_lines("mirror conn 268435457.1 app=app user=\n"
 		     "mirror member 1 private-a user=\n"
-		     "1 SUBSCRIBED private-a {} cache=0 \n"
+		     "1 SUBSCRIBED private-a cache=0 \n"
 		     "mirror conn 268435457.1 app=app user=7\n"
 		     "mirror user 7 1\nchat online 7\n1 NOTE u 7\n"
 		     "chat subscribed private-a as 7\n"
@@ -292,11 +345,18 @@ static void test_what_is_refused(void **state)
 	expect_news("1 REFUSED news AuthError 401 4009\n"
 		    "1 REFUSED #server-to-user-7 AuthError 401 4009\n"
 		    "1 REFUSED news ServerError 503 0\n");
-	/* The chat has nothing to say about other applications. */
+	/* One that stood is over when it is asked for again in vain, here as at its worker. */
+	fake_subscribe(1, A, "presence-a", PRESENCE, "7");
 	fake_denied = true;
+	fake_subscribe(1, A, "presence-a", PRESENCE | WIRE_SUB_AGAIN, "7");
+	expect_news("1 MEMBERS presence-a 7\n1 SUBSCRIBED presence-a cache=0 \nchat online 7\n"
+		    "1 NOTE u 7\nchat subscribed presence-a as 7\n"
+		    "1 REFUSED presence-a AuthError 401 4009\nchat left 7 presence-a\n"
+		    "1 SETTLED 1 presence-a\n");
+	/* The chat has nothing to say about other applications. */
 	fake_open(1, CONN(1, 2), 1);
 	fake_subscribe(1, CONN(1, 2), "news", 0, "");
-	expect_news("1 SUBSCRIBED news {} cache=0 \n");
+	expect_news("1 SUBSCRIBED news cache=0 \n");
 }
 
 static void test_a_full_presence_channel(void **state)
@@ -307,15 +367,10 @@ static void test_a_full_presence_channel(void **state)
 
 		fake_open(2, CONN(2, i), 1);
 		if (i == 3)
-			expect_news("2 SUBSCRIBED presence-a {\"presence\":{\"ids\":[\"1\"],"
-				    "\"hash\":{\"1\":null},\"count\":1}} cache=0 \n"
-				    "2 EVENT presence-a pusher_internal:member_added "
-				    "{\"user_id\":\"1\",\"user_info\":null} but\n2 NOTE u 1\n"
-				    "2 SUBSCRIBED presence-a {\"presence\":{\"ids\":[\"1\",\"2\"],"
-				    "\"hash\":{\"1\":null,\"2\":null},\"count\":2}} cache=0 \n"
-				    "2 EVENT presence-a pusher_internal:member_added "
-				    "{\"user_id\":\"2\",\"user_info\":null} but\n"
-				    "2 NOTE u 2\n");
+			expect_news("2 MEMBERS presence-a 1\n2 SUBSCRIBED presence-a cache=0 \n"
+				    "2 NOTE u 1\n"
+				    "2 MEMBER presence-a added 2  but\n"
+				    "2 SUBSCRIBED presence-a cache=0 \n2 NOTE u 2\n");
 		fake_subscribe(2, CONN(2, i), "presence-a", PRESENCE, user);
 	}
 	expect_news("2 REFUSED presence-a LimitReached 4100 4100\n");
@@ -341,7 +396,7 @@ static void test_signin(void **state)
 	fake_subscribe(1, A, "#server-to-user-7", 0, "");
 	SAY(1, signin, SIGNIN, .conn = A, .user_id = SLICE_INIT("8"));
 	expect_news("chat online 7\n1 NOTE u 7\n1 SIGNED_IN {\"id\":\"7\"}\nchat signed_in 7\n"
-		    "1 SUBSCRIBED #server-to-user-7 {} cache=0 \n"
+		    "1 SUBSCRIBED #server-to-user-7 cache=0 \n"
 		    "chat subscribed #server-to-user-7 as 7\n"
 		    "1 ERROR 4009 Connection is signed in as another user\n");
 }
@@ -381,14 +436,14 @@ static void test_cache_channels_replay_their_last_event(void **state)
 	(void)state;
 	fake_open(1, A, 1);
 	fake_subscribe(1, A, "cache-a", WIRE_SUB_CACHE, "");
-	expect_news("1 SUBSCRIBED cache-a {} cache=2 \n");
+	expect_news("1 SUBSCRIBED cache-a cache=2 \n");
 	SAY(1, conn_close, CONN_CLOSE, .conn = A);
 	fake_open(1, A, 0);
 	fake_publish(1, 1, "cache-a", 0);
 	fake_subscribe(1, A, "cache-a", WIRE_SUB_CACHE, "");
 	fake_subscribe(1, A, "cache-a", WIRE_SUB_CACHE | WIRE_SUB_AGAIN, "");
-	expect_news("1 PUBLISHED 1 200 {}\n1 STABLE 1\n1 SUBSCRIBED cache-a {} cache=1 d\n"
-		    "chat subscribed cache-a as \n1 SUBSCRIBED cache-a {} cache=0 \n"
+	expect_news("1 PUBLISHED 1 200 {}\n1 STABLE 1\n1 SUBSCRIBED cache-a cache=1 d\n"
+		    "chat subscribed cache-a as \n1 SUBSCRIBED cache-a cache=0 \n"
 		    "chat subscribed cache-a as \n");
 }
 
@@ -401,9 +456,9 @@ static void subscribe_all(void)
 	fake_open(2, B, 0);
 	fake_subscribe(2, B, "a", 0, "");
 	fake_subscribe(2, B, "b", 0, "");
-	expect_news("1 SUBSCRIBED a {} cache=0 \nchat subscribed a as \n"
-		    "2 SUBSCRIBED a {} cache=0 \nchat subscribed a as \n"
-		    "2 SUBSCRIBED b {} cache=0 \nchat subscribed b as \n");
+	expect_news("1 SUBSCRIBED a cache=0 \nchat subscribed a as \n"
+		    "2 SUBSCRIBED a cache=0 \nchat subscribed a as \n"
+		    "2 SUBSCRIBED b cache=0 \nchat subscribed b as \n");
 }
 
 static void test_events_go_where_subscribers_are(void **state)
@@ -480,11 +535,8 @@ static void test_client_events(void **state)
 	fake_subscribe(1, A, "presence-a", PRESENCE, "7");
 	fake_open(2, B, 1);
 	fake_subscribe(2, B, "private-a", WIRE_SUB_AUTHORISED, "");
-	expect_news("1 SUBSCRIBED presence-a {\"presence\":{\"ids\":[\"7\"],"
-		    "\"hash\":{\"7\":null},\"count\":1}} cache=0 \n"
-		    "1 EVENT presence-a pusher_internal:member_added "
-		    "{\"user_id\":\"7\",\"user_info\":null} but\n1 NOTE u 7\n"
-		    "2 SUBSCRIBED private-a {} cache=0 \n");
+	expect_news("1 MEMBERS presence-a 7\n1 SUBSCRIBED presence-a cache=0 \n1 NOTE u 7\n"
+		    "2 SUBSCRIBED private-a cache=0 \n");
 	SAY(1, client_event, CLIENT_EVENT, .conn = A, .channel = SLICE_INIT("presence-a"),
 	    .event = SLICE_INIT("client-x"), .data = SLICE_INIT("1"),
 	    .user_id = SLICE_INIT("forged"));
@@ -557,10 +609,7 @@ static void test_queries(void **state)
 	fake_open(1, A, 0);
 	fake_subscribe(1, A, "presence-x", PRESENCE, "7\"");
 	fake_publish(1, 1, "cache-a", 0);
-	expect_news("1 SUBSCRIBED presence-x {\"presence\":{\"ids\":[\"7\\\"\"],"
-		    "\"hash\":{\"7\\\"\":null},\"count\":1}} cache=0 \n"
-		    "1 EVENT presence-x pusher_internal:member_added "
-		    "{\"user_id\":\"7\\\"\",\"user_info\":null} but\n"
+	expect_news("1 MEMBERS presence-x 7\"\n1 SUBSCRIBED presence-x cache=0 \n"
 		    "chat online 7\"\n1 NOTE u 7\"\nchat subscribed presence-x as 7\"\n"
 		    "1 PUBLISHED 1 200 {}\n1 STABLE 1\n");
 	ask(WIRE_QUERY_CHANNELS, "", "presence-", WIRE_INFO_USER_COUNT);
@@ -593,15 +642,9 @@ static void test_terminate(void **state)
 	fake_subscribe(2, B, "presence-x", PRESENCE, "7");
 	fake_open(2, C, 1);
 	SAY(2, signin, SIGNIN, .conn = C, .user_id = SLICE_INIT("7"));
-	expect_news("1 SUBSCRIBED presence-x {\"presence\":{\"ids\":[\"7\"],"
-		    "\"hash\":{\"7\":null},\"count\":1}} cache=0 \n"
-		    "1 EVENT presence-x pusher_internal:member_added "
-		    "{\"user_id\":\"7\",\"user_info\":null} but\n"
+	expect_news("1 MEMBERS presence-x 7\n1 SUBSCRIBED presence-x cache=0 \n"
 		    "chat online 7\n1 NOTE u 7\nchat subscribed presence-x as 7\n"
-		    "2 SUBSCRIBED presence-x {\"presence\":{\"ids\":[\"7\"],"
-		    "\"hash\":{\"7\":null},\"count\":1}} cache=0 \n"
-		    "2 EVENT presence-x pusher_internal:member_added "
-		    "{\"user_id\":\"7\",\"user_info\":null} but\n2 NOTE u 7\n"
+		    "2 MEMBERS presence-x 7\n2 SUBSCRIBED presence-x cache=0 \n2 NOTE u 7\n"
 		    "2 NOTE u 7\n2 SIGNED_IN \n");
 	SAY(1, terminate, TERMINATE, .req = 3, .app = 0, .user_id = SLICE_INIT("7"));
 	expect_lines("1 CLOSE 4009 You got disconnected by the app.\n1 REPLY 3 200 {}\n");
@@ -665,6 +708,8 @@ int main(void)
 		CLOSED(test_one_that_is_back_while_others_are_awaited),
 		CLOSED(test_who_left_while_no_broker_was_there_is_missed),
 		CLOSED(test_who_is_back_is_not),
+		CLOSED(test_members_whom_nobody_has_are_missed),
+		CLOSED(test_a_late_worker_is_told_the_members),
 		CLOSED(test_notes_come_back),
 		CLOSED(test_watchers_hear_nothing_of_a_restart),
 		WITH(test_a_lost_worker_takes_its_connections_along),

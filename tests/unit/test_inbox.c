@@ -101,7 +101,7 @@ static struct fake_client *joined(const char *path, const char *channel)
 	fake_say(c, text);
 	(void)fake_record(WIRE_SUBSCRIBE);
 	receive(SUBSCRIBED, subscribed, .conn = fake_session(c)->sub.conn,
-		.channel = slice_str(channel), .data = SLICE_INIT("{}"));
+		.channel = slice_str(channel));
 	expect_part(c, "subscription_succeeded");
 	return c;
 }
@@ -163,6 +163,128 @@ static void test_a_slow_old_client(void **state)
 	expect_text(c, "{\"event\":\"pusher:error\",\"data\":{\"code\":4100,"
 		       "\"message\":\"Connection is too slow\"}}");
 	expect_close(c, 4100);
+}
+
+/* ---- members ---- */
+
+#define ROOM .channel = SLICE_INIT("presence-r")
+#define IN_ROOM "\"channel\":\"presence-r\",\"data\":\""
+#define ADDED(who) \
+	"{\"event\":\"pusher_internal:member_added\"," IN_ROOM "{\\\"user_id\\\":\\\"" who \
+	"\\\",\\\"user_info\\\":null}\"}"
+#define REMOVED(who) \
+	"{\"event\":\"pusher_internal:member_removed\"," IN_ROOM "{\\\"user_id\\\":\\\"" who \
+	"\\\"}\"}"
+
+/* MEMBERS with ids parted by blanks, none of which has a user_info. */
+static void list_is(const char *ids, bool announce)
+{
+	struct slice rest = slice_str(ids);
+	struct slice id;
+	struct buf list;
+
+	buf_init(&list, 1024);
+	while (slice_cut(rest, ' ', &id, &rest))
+		assert_true(wire_list_add(&list, id) && wire_list_add(&list, SLICE("")));
+	assert_true(wire_list_add(&list, rest) && wire_list_add(&list, SLICE("")));
+	receive(MEMBERS, members, ROOM, .members = buf_slice(&list), .announce = announce);
+	buf_done(&list);
+}
+
+static struct fake_client *asks_as(const char *user)
+{
+	struct fake_client *c = fake_open(APP);
+	char data[64];
+	char text[512];
+
+	(void)snprintf(data, sizeof(data), "{\"user_id\":\"%s\"}", user);
+	(void)snprintf(text, sizeof(text),
+		       "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"presence-r\","
+		       "\"auth\":\"%s\",\"channel_data\":\"{\\\"user_id\\\":\\\"%s\\\"}\"}}",
+		       fake_auth("presence-r", data), user);
+	fake_say(c, text);
+	(void)fake_record(WIRE_SUBSCRIBE);
+	return c;
+}
+
+static void is_answered(struct fake_client *c, const char *members)
+{
+	receive(SUBSCRIBED, subscribed, .conn = fake_session(c)->sub.conn, ROOM);
+	expect_part(c, members);
+}
+
+static void test_a_snapshot_is_of_the_members_told(void **state)
+{
+	struct fake_client *one = asks_as("1");
+	struct fake_client *two;
+
+	(void)state;
+	list_is("7 1", true);
+	expect_nothing(one);
+	is_answered(one,
+		    IN_ROOM "{\\\"presence\\\":{\\\"ids\\\":[\\\"7\\\",\\\"1\\\"],"
+			    "\\\"hash\\\":{\\\"7\\\":null,\\\"1\\\":null},\\\"count\\\":2}}\"");
+	two = asks_as("2");
+	receive(MEMBER, member, ROOM, .op = WIRE_MEMBER_ADDED, .announce = 1,
+		.user_id = SLICE_INIT("2"), .exclude = fake_session(two)->sub.conn);
+	expect_text(one, ADDED("2"));
+	/* The first to ask has gone: the second gets its list all the same. */
+	fake_hang_up(one);
+	(void)fake_record(WIRE_CONN_CLOSE);
+	receive(MEMBER, member, ROOM, .op = WIRE_MEMBER_CHANGED, .user_id = SLICE_INIT("7"),
+		.user_info = SLICE_INIT("[]"));
+	is_answered(two, "{\\\"7\\\":[],\\\"1\\\":null,\\\"2\\\":null},\\\"count\\\":3}}");
+	receive(MEMBER, member, ROOM, .op = WIRE_MEMBER_REMOVED, .announce = 1,
+		.user_id = SLICE_INIT("1"));
+	expect_text(two, REMOVED("1"));
+	(void)asks_as("3");
+	receive(MEMBER, member, ROOM, .op = WIRE_MEMBER_ADDED, .user_id = SLICE_INIT("3"));
+	expect_nothing(two);
+}
+
+/* What a broker repeats, or another one finds to be different. */
+static void test_members_are_told_of_once(void **state)
+{
+	struct fake_client *c = asks_as("1");
+
+	(void)state;
+	list_is("1 2 3", true);
+	is_answered(c, "\\\"count\\\":3");
+	receive(MEMBER, member, ROOM, .op = WIRE_MEMBER_ADDED, .announce = 1,
+		.user_id = SLICE_INIT("2"));
+	receive(MEMBER, member, ROOM, .op = WIRE_MEMBER_REMOVED, .announce = 1,
+		.user_id = SLICE_INIT("9"));
+	expect_nothing(c);
+	list_is("4 3 1", true);
+	expect_text(c, REMOVED("2"));
+	expect_text(c, ADDED("4"));
+	expect_nothing(c);
+	list_is("1 5", false);
+	list_is("1 5", true);
+	expect_nothing(c);
+	is_answered(asks_as("5"), "[\\\"1\\\",\\\"5\\\"]");
+	/* nobody is in it, or could be */
+	receive(MEMBERS, members, .channel = SLICE_INIT("presence-other"));
+	receive(MEMBERS, members, .app = 77, ROOM);
+	receive(MEMBER, member, .app = 77, ROOM, .op = WIRE_MEMBER_ADDED);
+	receive(MEMBER, member, ROOM, .op = 99, .user_id = SLICE_INIT("1"));
+	expect_nothing(c);
+}
+
+/* The last receiver is closed while it is told. */
+static void test_a_list_that_ends_its_channel(void **state)
+{
+	struct fake_client *c = asks_as("1");
+
+	(void)state;
+	list_is("1 2 3", true);
+	is_answered(c, "\\\"count\\\":3");
+	c->full = true;
+	list_is("4 "
+		"5555555555555555555555555555555555555555555555555555555555555555555555555555555"
+		"5555555555555555555555555555555555555555555555555555555555555555555555555555555 6",
+		true);
+	assert_int_equal(hub_channels(fake_worker->hub), 0);
 }
 
 /* ---- the rest ---- */
@@ -248,10 +370,17 @@ static void test_what_cannot_be_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_an_event),	      TEST(test_an_event_had_before),
-		TEST(test_a_slow_old_client), TEST(test_connections_that_are_gone),
-		TEST(test_one_connection),    TEST(test_answers),
-		TEST(test_a_new_broker),      TEST(test_what_cannot_be_read),
+		TEST(test_an_event),
+		TEST(test_an_event_had_before),
+		TEST(test_a_slow_old_client),
+		TEST(test_connections_that_are_gone),
+		TEST(test_one_connection),
+		TEST(test_answers),
+		TEST(test_a_new_broker),
+		TEST(test_what_cannot_be_read),
+		TEST(test_a_snapshot_is_of_the_members_told),
+		TEST(test_members_are_told_of_once),
+		TEST(test_a_list_that_ends_its_channel),
 	};
 
 	return cmocka_run_group_tests_name("inbox", tests, NULL, NULL);

@@ -106,11 +106,46 @@ static void test_long_names_are_shortened(void **state)
 static void test_subscribed(void **state)
 {
 	(void)state;
-	pusher_encode_subscribed(&out, SLICE("private-a"), SLICE("{}"));
+	pusher_encode_subscribed(&out, SLICE("private-a"));
 	is_out("{\"event\":\"pusher_internal:subscription_succeeded\",\"channel\":\"private-a\","
 	       "\"data\":\"{}\"}");
 	pusher_encode_cache_miss(&out, SLICE("cache-x"));
 	is_out("{\"event\":\"pusher:cache_miss\",\"channel\":\"cache-x\",\"data\":\"{}\"}");
+}
+
+static void test_members(void **state)
+{
+	struct slice room = SLICE("presence-\"r");
+
+	(void)state;
+	pusher_encode_member_added(&out, room, SLICE("7"), SLICE("{\"n\":\"Z\"}"));
+	is_out("{\"event\":\"pusher_internal:member_added\",\"channel\":\"presence-\\\"r\","
+	       "\"data\":"
+	       "\"{\\\"user_id\\\":\\\"7\\\",\\\"user_info\\\":{\\\"n\\\":\\\"Z\\\"}}\"}");
+	pusher_encode_member_added(&out, room, SLICE("\"\n"), SLICE_NONE);
+	is_out("{\"event\":\"pusher_internal:member_added\",\"channel\":\"presence-\\\"r\","
+	       "\"data\":"
+	       "\"{\\\"user_id\\\":\\\"\\\\\\\"\\\\n\\\",\\\"user_info\\\":null}\"}");
+	pusher_encode_member_removed(&out, room, SLICE("7"));
+	is_out("{\"event\":\"pusher_internal:member_removed\",\"channel\":\"presence-\\\"r\","
+	       "\"data\":\"{\\\"user_id\\\":\\\"7\\\"}\"}");
+}
+
+static void test_a_snapshot(void **state)
+{
+	(void)state;
+	pusher_encode_snapshot_begin(&out, SLICE("presence-r"));
+	pusher_encode_snapshot_id(&out, SLICE("7"));
+	(void)buf_addc(&out, ',');
+	pusher_encode_snapshot_id(&out, SLICE("a\\"));
+	(void)buf_add(&out, PUSHER_SNAPSHOT_HASH);
+	pusher_encode_snapshot_entry(&out, SLICE("7"), SLICE("\"x\""));
+	(void)buf_addc(&out, ',');
+	pusher_encode_snapshot_entry(&out, SLICE("a\\"), SLICE_NONE);
+	pusher_encode_snapshot_end(&out, 2);
+	is_out("{\"event\":\"pusher_internal:subscription_succeeded\",\"channel\":\"presence-r\","
+	       "\"data\":\"{\\\"presence\\\":{\\\"ids\\\":[\\\"7\\\",\\\"a\\\\\\\\\\\"],"
+	       "\\\"hash\\\":{\\\"7\\\":\\\"x\\\",\\\"a\\\\\\\\\\\":null},\\\"count\\\":2}}\"}");
 }
 
 static void test_signed_in(void **state)
@@ -129,6 +164,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_names_are_shortened, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_subscribed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_members, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_snapshot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_signed_in, setup, teardown),
 	};
 

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "broker/registry/presence.h"
+
 static struct registry *reg;
 static struct buf told; /* one line an op */
 static struct moment now;
@@ -19,21 +21,44 @@ static void line(const char *what, struct slice channel, struct slice text, uint
 			 (unsigned long long)n);
 }
 
-static void on_subscribed(void *ctx, uint64_t conn, uint32_t worker, struct slice channel,
-			  struct slice data)
+static void on_subscribed(void *ctx, uint64_t conn, uint32_t worker, struct slice channel)
 {
 	(void)ctx;
 	(void)worker;
-	line("subscribed", channel, data, conn);
+	line("subscribed", channel, SLICE(""), conn);
+}
+
+static void add_member(void *ctx, struct slice user_id, struct slice user_info)
+{
+	(void)ctx;
+	(void)buf_printf(&told, " %.*s=%.*s", SLICE_ARG(user_id), SLICE_ARG(user_info));
+}
+
+static void on_members(void *ctx, uint32_t worker, uint32_t app, struct slice channel)
+{
+	(void)ctx;
+	(void)buf_printf(&told, "members to %u:", worker);
+	registry_members(reg, app, channel, add_member, NULL);
+	(void)buf_addc(&told, '\n');
+}
+
+static void on_member(void *ctx, const struct registry_change *change)
+{
+	static const char *const kinds[] = {"added", "removed", "changed"};
+
+	(void)ctx;
+	(void)buf_printf(&told, "%s%s", kinds[change->kind], change->announce ? "" : " silently");
+	add_member(NULL, change->user_id, change->user_info);
+	(void)buf_printf(&told, " %llu\n", (unsigned long long)change->exclude);
 }
 
 static void on_event(void *ctx, uint32_t app, struct slice channel, struct slice event,
-		     struct slice data, uint64_t exclude)
+		     struct slice data)
 {
 	(void)ctx;
 	(void)app;
 	(void)channel;
-	line("event", event, data, exclude);
+	line("event", event, data, 0);
 }
 
 static void on_left(void *ctx, uint32_t app, struct slice user_id, struct slice channel)
@@ -118,6 +143,8 @@ static void no_worker_gone(void *ctx, uint32_t worker)
 
 static const struct registry_ops ops = {
 	.subscribed = on_subscribed,
+	.members = on_members,
+	.member = on_member,
 	.event = on_event,
 	.settled = on_settled,
 	.left = on_left,
@@ -175,30 +202,71 @@ static void test_join_and_leave(void **state)
 {
 	(void)state;
 	begin(&(struct registry_options){.presence_grace = 0});
+	/* the worker that becomes interested hears of all, who is so already of the new one */
 	assert_int_equal(join(1, "presence-r", "7", "{\"name\":\"Z\"}"), REGISTRY_OK);
-	assert_told("subscribed presence-r {\"presence\":{\"ids\":[\"7\"],\"hash\":{\"7\":{"
-		    "\"name\":\"Z\"}},\"count\":1}} 1\n"
-		    "event pusher_internal:member_added "
-		    "{\"user_id\":\"7\",\"user_info\":{\"name\":\"Z\"}} 1\n");
+	assert_told("added 7={\"name\":\"Z\"} 1\n"
+		    "members to 1: 7={\"name\":\"Z\"}\n"
+		    "subscribed presence-r  1\n");
 	assert_int_equal(join(2, "presence-r", "9", NULL), REGISTRY_OK);
-	assert_told("subscribed presence-r {\"presence\":{\"ids\":[\"7\",\"9\"],\"hash\":{\"7\":{"
-		    "\"name\":\"Z\"},\"9\":null},\"count\":2}} 2\n"
-		    "event pusher_internal:member_added "
-		    "{\"user_id\":\"9\",\"user_info\":null} 2\n");
+	assert_told("added 9= 2\n"
+		    "members to 0: 7={\"name\":\"Z\"} 9=\n"
+		    "subscribed presence-r  2\n");
 	/* a second connection of a member is nobody new */
 	assert_int_equal(join(3, "presence-r", "9", "1"), REGISTRY_OK);
-	assert_told("subscribed presence-r {\"presence\":{\"ids\":[\"7\",\"9\"],\"hash\":{\"7\":{"
-		    "\"name\":\"Z\"},\"9\":null},\"count\":2}} 3\n");
+	assert_told("subscribed presence-r  3\n");
 	/* user_info is that of the first subscription that still stands */
 	registry_unsubscribe(reg, now, 2, SLICE("presence-r"));
-	assert_told("");
+	assert_told("changed silently 9=1 0\n");
 	assert_int_equal(join(4, "presence-r", "7", NULL), REGISTRY_OK);
-	assert_told("subscribed presence-r {\"presence\":{\"ids\":[\"7\",\"9\"],\"hash\":{\"7\":{"
-		    "\"name\":\"Z\"},\"9\":1},\"count\":2}} 4\n");
+	assert_told("members to 0: 7={\"name\":\"Z\"} 9=1\n"
+		    "subscribed presence-r  4\n");
 	registry_close(reg, now, 3);
 	assert_told("left presence-r 9 0\n"
-		    "event pusher_internal:member_removed {\"user_id\":\"9\"} 0\n"
+		    "removed 9= 0\n"
 		    "settled presence-r  3\n");
+	end();
+}
+
+static void test_a_member_comes_back_from_its_grace(void **state)
+{
+	(void)state;
+	begin(&(struct registry_options){.presence_grace = 10});
+	assert_int_equal(join(1, "presence-r", "7", "1"), REGISTRY_OK);
+	registry_close(reg, now, 1);
+	buf_clear(&told);
+	now.mono += 9;
+	registry_turn(reg, now);
+	assert_int_equal(join(3, "presence-r", "7", "2"), REGISTRY_OK);
+	assert_told("changed silently 7=2 0\n"
+		    "members to 1: 7=2\n"
+		    "subscribed presence-r  3\n");
+	assert_true(registry_deadline(reg) == USEC_NEVER);
+	end();
+}
+
+static void test_recalled_members(void **state)
+{
+	struct slice r = SLICE("presence-r");
+
+	(void)state;
+	begin(&(struct registry_options){.presence_grace = 10});
+	registry_recall(reg, now, 0, r, SLICE("7"), SLICE("1"));
+	registry_recall(reg, now, 0, r, SLICE("7"), SLICE("2"));
+	registry_recall(reg, now, 0, r, SLICE("8"), SLICE_NONE);
+	now.mono += 50;
+	registry_recalled(reg, now);
+	assert_int_equal(registry_deadline(reg), now.mono + 10);
+	assert_int_equal(join(1, "presence-r", "8", NULL), REGISTRY_OK);
+	assert_told("members to 1: 7=1 8=\n"
+		    "subscribed presence-r  1\n");
+	now.mono += 10;
+	registry_turn(reg, now);
+	assert_told("removed 7= 0\n");
+	/* a channel of none but such goes with them */
+	registry_recall(reg, now, 0, SLICE("presence-s"), SLICE("7"), SLICE_NONE);
+	now.mono += 10;
+	registry_turn(reg, now);
+	assert_told("removed 7= 0\n");
 	end();
 }
 
@@ -221,11 +289,15 @@ static void test_many_members_are_silent(void **state)
 	assert_int_equal(join(1, "presence-r", "1", NULL), REGISTRY_OK);
 	buf_clear(&told);
 	assert_int_equal(join(2, "presence-r", "2", NULL), REGISTRY_OK);
-	assert_null(strstr(buf_cstr(&told), "member_added"));
+	assert_told("added silently 2= 2\nmembers to 0: 1= 2=\nsubscribed presence-r  2\n");
+	assert_false(registry_announces(reg, 0, SLICE("presence-r")));
+	registry_unsubscribe(reg, now, 2, SLICE("presence-r"));
+	assert_told("left presence-r 2 0\nremoved silently 2= 0\nsettled presence-r  2\n");
+	assert_true(registry_announces(reg, 0, SLICE("presence-r")));
 	end();
 }
 
-static void test_a_snapshot_never_outgrows_its_record(void **state)
+static void test_a_list_never_outgrows_its_record(void **state)
 {
 	static char info[1 << 20];
 	char user[2] = "a";
@@ -255,9 +327,9 @@ static void test_counts_of_large_channels_rest(void **state)
 	}
 	buf_clear(&told);
 	assert_int_equal(join(1, "news", NULL, NULL), REGISTRY_OK);
-	assert_told("subscribed news {} 1\n");
+	assert_told("subscribed news  1\n");
 	assert_int_equal(join(2, "news", NULL, NULL), REGISTRY_OK);
-	assert_told("subscribed news {} 2\n");
+	assert_told("subscribed news  2\n");
 	now.mono = registry_deadline(reg);
 	registry_turn(reg, now);
 	assert_told("event pusher_internal:subscription_count {\"subscription_count\":103} 0\n");
@@ -298,9 +370,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_join_and_leave),
+		cmocka_unit_test(test_a_member_comes_back_from_its_grace),
+		cmocka_unit_test(test_recalled_members),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_many_members_are_silent),
-		cmocka_unit_test(test_a_snapshot_never_outgrows_its_record),
+		cmocka_unit_test(test_a_list_never_outgrows_its_record),
 		cmocka_unit_test(test_counts_of_large_channels_rest),
 		cmocka_unit_test(test_users),
 	};

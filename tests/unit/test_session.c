@@ -45,7 +45,7 @@ static void join(struct fake_client *c, const char *channel)
 {
 	subscribe(c, channel);
 	(void)fake_record(WIRE_SUBSCRIBE);
-	fake_subscribed(c, channel, "{}");
+	fake_subscribed(c, channel);
 	expect_part(c, "subscription_succeeded");
 }
 
@@ -146,7 +146,7 @@ static void test_events_only_after_success(void **state)
 	subscribe(c, "news");
 	event_to("news");
 	expect_nothing(c);
-	fake_subscribed(c, "news", "{}");
+	fake_subscribed(c, "news");
 	expect_text(c, "{\"event\":\"pusher_internal:subscription_succeeded\","
 		       "\"channel\":\"news\",\"data\":\"{}\"}");
 	event_to("news");
@@ -169,10 +169,10 @@ static void test_answers_keep_their_order(void **state)
 	expect_no_record(); /* c stands behind what waits */
 	expect_part(c, "pusher:pong");
 	expect_nothing(c);
-	fake_subscribed(c, "a", "{}");
+	fake_subscribed(c, "a");
 	expect_part(c, "\"channel\":\"a\"");
 	expect_nothing(c);
-	fake_subscribed(c, "b", "{}");
+	fake_subscribed(c, "b");
 	expect_part(c, "\"channel\":\"b\"");
 	expect_part(c, "Unsupported event received on socket: hello");
 	expect_part(c, "InvalidChannel");
@@ -191,7 +191,7 @@ static void test_unsubscribe_of_what_is_pending(void **state)
 	subscribe(c, "a");
 	(void)fake_record(WIRE_SUBSCRIBE);
 	expect_no_record();
-	fake_subscribed(c, "a", "{}");
+	fake_subscribed(c, "a");
 	expect_part(c, "subscription_succeeded");
 	(void)fake_record(WIRE_UNSUBSCRIBE);
 	(void)fake_record(WIRE_SUBSCRIBE);
@@ -223,7 +223,7 @@ static void test_signin_decides_what_follows(void **state)
 	session_on_signed_in(fake_session(c), SLICE("{\"id\":\"7\"}"));
 	expect_part(c, "pusher:signin_success");
 	(void)fake_record(WIRE_SUBSCRIBE);
-	fake_subscribed(c, "#server-to-user-7", "{}");
+	fake_subscribed(c, "#server-to-user-7");
 	expect_part(c, "subscription_succeeded");
 	expect_part(c, "AuthError");
 	expect_part(c, "4009");
@@ -258,9 +258,9 @@ static void test_subscribing_twice(void **state)
 	assert_int_equal(m.flags, WIRE_SUB_AGAIN | WIRE_SUB_AUTHORISED);
 	event_to("private-a");
 	expect_text(c, "event");
-	fake_subscribed(c, "private-a", "{}");
+	fake_subscribed(c, "private-a");
 	expect_part(c, "subscription_succeeded");
-	fake_subscribed(c, "private-a", "{}"); /* nobody asked */
+	fake_subscribed(c, "private-a"); /* nobody asked */
 	expect_nothing(c);
 }
 
@@ -403,7 +403,7 @@ static void test_commands_wait_for_the_broker(void **state)
 	(void)fake_record(WIRE_SUBSCRIBE);
 	(void)fake_record(WIRE_UNSUBSCRIBE);
 	expect_no_record();
-	fake_subscribed(c, "b", "{}");
+	fake_subscribed(c, "b");
 	expect_part(c, "\"channel\":\"b\"");
 }
 
@@ -429,7 +429,7 @@ static void test_waiting_has_an_end(void **state)
 
 	/* The answer comes after all: the client was told no, so no it is. */
 	fake_worker->broker = BROKER_UP;
-	fake_subscribed(c, "asked", "{}");
+	fake_subscribed(c, "asked");
 	expect_nothing(c);
 	(void)fake_record(WIRE_UNSUBSCRIBE);
 	assert_null(sub_of(c, "asked"));
@@ -456,7 +456,7 @@ static void test_a_new_broker_is_asked_again(void **state)
 	assert_true(wire_decode_subscribe(fake_record(WIRE_SUBSCRIBE), &m));
 	assert_true(slice_eq(m.channel, SLICE("private-b")));
 	assert_int_equal(m.flags, WIRE_SUB_AUTHORISED);
-	fake_subscribed(c, "private-b", "{}");
+	fake_subscribed(c, "private-b");
 	expect_part(c, "\"channel\":\"private-b\"");
 }
 

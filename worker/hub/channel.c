@@ -13,9 +13,11 @@ struct entry {
 struct channel {
 	struct app *app;
 	struct entry *active;
-	uint32_t count; /* in `active` */
+	struct roster *roster; /* presence channels only */
+	uint32_t count;	       /* in `active` */
 	uint32_t cap;
-	uint32_t subs; /* in any state */
+	uint32_t subs; /* in any state, and who else holds it */
+	uint32_t visit;
 	uint8_t kind;
 	uint8_t name_n;
 	UT_hash_handle hh;
@@ -82,6 +84,36 @@ enum channel_kind channel_kind(const struct channel *c)
 	return (enum channel_kind)c->kind;
 }
 
+struct app *channel_app(const struct channel *c)
+{
+	return c->app;
+}
+
+struct roster *channel_roster(const struct channel *c)
+{
+	return c->roster;
+}
+
+uint32_t channel_visit(const struct channel *c)
+{
+	return c->visit;
+}
+
+void channel_set_visit(struct channel *c, uint32_t number)
+{
+	c->visit = number;
+}
+
+const struct sub *channel_sub(const struct channel *c, uint32_t i)
+{
+	return c->active[i].sub;
+}
+
+struct channel *hub_next(const struct hub *h, const struct channel *c)
+{
+	return c != NULL ? c->hh.next : h->channels;
+}
+
 uint32_t channel_count(const struct channel *c)
 {
 	return c->count;
@@ -107,6 +139,8 @@ static struct channel *channel_open(struct hub *h, struct app *app, struct slice
 	c->kind = (uint8_t)channel_name_kind(name);
 	c->name_n = (uint8_t)name.n;
 	memcpy(c->key, key, n);
+	if (channel_kind_is_presence(channel_kind(c)))
+		c->roster = roster_new();
 	HASH_ADD(hh, h->channels, key, n, c);
 	return c;
 }
@@ -114,8 +148,20 @@ static struct channel *channel_open(struct hub *h, struct app *app, struct slice
 static void channel_close(struct hub *h, struct channel *c)
 {
 	HASH_DELETE(hh, h->channels, c);
+	roster_free(c->roster);
 	free(c->active);
 	free(c);
+}
+
+void hub_hold(struct channel *c)
+{
+	c->subs++;
+}
+
+void hub_release(struct hub *h, struct channel *c)
+{
+	if (--c->subs == 0)
+		channel_close(h, c);
 }
 
 /* Where the subscription to c stands in the sorted array of a connection, or would stand. */
@@ -284,8 +330,7 @@ static void end(struct hub *h, struct sub *s)
 
 	deactivate(s);
 	h->subs--;
-	if (--c->subs == 0)
-		channel_close(h, c);
+	hub_release(h, c);
 	free(s->member);
 	free(s);
 }
@@ -312,7 +357,7 @@ uint32_t hub_deliver(struct hub *h, struct channel *c, struct frame *f, uint64_t
 
 	/* From the end: a receiver that leaves now moves only what has had its turn. The channel
 	 * must outlive its last receiver leaving. */
-	c->subs++;
+	hub_hold(c);
 	for (uint32_t i = c->count; i-- > 0;) {
 		struct subscriber *who = c->active[i].who;
 
@@ -321,7 +366,6 @@ uint32_t hub_deliver(struct hub *h, struct channel *c, struct frame *f, uint64_t
 		h->ops->deliver(h->ctx, who, f, droppable);
 		sent++;
 	}
-	if (--c->subs == 0)
-		channel_close(h, c);
+	hub_release(h, c);
 	return sent;
 }

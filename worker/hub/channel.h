@@ -18,6 +18,7 @@
 #include "common/base/macros.h"
 #include "common/base/slice.h"
 #include "worker/hub/app.h"
+#include "worker/hub/roster.h"
 #include "worker/hub/subscriber.h"
 #include "worker/pusher/channel_name.h"
 
@@ -38,8 +39,26 @@ struct channel *hub_find(const struct hub *h, const struct app *app, struct slic
 
 struct slice channel_name(const struct channel *c);
 enum channel_kind channel_kind(const struct channel *c);
+struct app *channel_app(const struct channel *c);
 /* Active subscriptions. */
 uint32_t channel_count(const struct channel *c);
+/* One of them, i < channel_count(); in no order. */
+const struct sub *channel_sub(const struct channel *c, uint32_t i);
+/* The members of a presence channel, empty at first; NULL for other kinds. Lives as the channel. */
+struct roster *channel_roster(const struct channel *c);
+
+/*
+ * A number that belongs to the channel, 0 at first: for walks that are cut and begin again.
+ */
+uint32_t channel_visit(const struct channel *c);
+void channel_set_visit(struct channel *c, uint32_t number);
+
+/* The channel behind it in a walk over all; NULL = the first, or none is left. */
+struct channel *hub_next(const struct hub *h, const struct channel *c);
+
+/* It stays, whatever subscriptions end, until as many times released. */
+void hub_hold(struct channel *c);
+void hub_release(struct hub *h, struct channel *c);
 
 /* The subscription of a connection, in whatever state; NULL if it has none. */
 struct sub *hub_sub(const struct subscriber *who, const struct channel *c);

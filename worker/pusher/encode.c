@@ -97,12 +97,74 @@ void pusher_encode_error(struct buf *out, int64_t code, struct slice text, struc
 	(void)buf_add(out, SLICE("}}"));
 }
 
-void pusher_encode_subscribed(struct buf *out, struct slice channel, struct slice data)
+void pusher_encode_subscribed(struct buf *out, struct slice channel)
 {
 	begin(out, PUSHER_EV_SUBSCRIPTION_SUCCEEDED);
 	add_channel(out, channel);
-	add_data(out, data);
+	add_data(out, SLICE("{}"));
 	(void)buf_addc(out, '}');
+}
+
+/* ---- members: JSON within the string that is `data` ---- */
+
+void pusher_encode_snapshot_id(struct buf *out, struct slice user_id)
+{
+	struct buf text;
+
+	buf_init(&text, 6 * user_id.n + 2); /* its worst: each byte an escape */
+	(void)buf_json_str(&text, user_id);
+	(void)buf_json_part(out, buf_slice(&text));
+	buf_done(&text);
+}
+
+static void add_info(struct buf *out, struct slice user_info)
+{
+	(void)buf_json_part(out, user_info.n > 0 ? user_info : SLICE("null"));
+}
+
+void pusher_encode_snapshot_entry(struct buf *out, struct slice user_id, struct slice user_info)
+{
+	pusher_encode_snapshot_id(out, user_id);
+	(void)buf_addc(out, ':');
+	add_info(out, user_info);
+}
+
+void pusher_encode_snapshot_begin(struct buf *out, struct slice channel)
+{
+	begin(out, PUSHER_EV_SUBSCRIPTION_SUCCEEDED);
+	add_channel(out, channel);
+	(void)buf_add(out, SLICE(",\"data\":\"{\\\"presence\\\":{\\\"ids\\\":["));
+}
+
+void pusher_encode_snapshot_end(struct buf *out, uint32_t count)
+{
+	(void)buf_add(out, SLICE("},\\\"count\\\":"));
+	(void)buf_u64(out, count);
+	(void)buf_add(out, SLICE("}}\"}"));
+}
+
+static void begin_member(struct buf *out, enum pusher_event ev, struct slice channel,
+			 struct slice user_id)
+{
+	begin(out, ev);
+	add_channel(out, channel);
+	(void)buf_add(out, SLICE(",\"data\":\"{\\\"user_id\\\":"));
+	pusher_encode_snapshot_id(out, user_id);
+}
+
+void pusher_encode_member_added(struct buf *out, struct slice channel, struct slice user_id,
+				struct slice user_info)
+{
+	begin_member(out, PUSHER_EV_MEMBER_ADDED, channel, user_id);
+	(void)buf_add(out, SLICE(",\\\"user_info\\\":"));
+	add_info(out, user_info);
+	(void)buf_add(out, SLICE("}\"}"));
+}
+
+void pusher_encode_member_removed(struct buf *out, struct slice channel, struct slice user_id)
+{
+	begin_member(out, PUSHER_EV_MEMBER_REMOVED, channel, user_id);
+	(void)buf_add(out, SLICE("}\"}"));
 }
 
 void pusher_encode_subscription_error(struct buf *out, struct slice channel, struct slice type,

@@ -29,8 +29,23 @@ void pusher_encode_established(struct buf *out, struct slice socket_id, unsigned
 /* code 0 = null. `detail` is put behind the text (the offending name, shortened); may be empty. */
 void pusher_encode_error(struct buf *out, int64_t code, struct slice text, struct slice detail);
 
-/* data is the snapshot of a presence channel, else "{}". */
-void pusher_encode_subscribed(struct buf *out, struct slice channel, struct slice data);
+/* With data "{}"; presence channels have a snapshot there. */
+void pusher_encode_subscribed(struct buf *out, struct slice channel);
+
+/*
+ * The same with the members of a presence channel, in pieces, so that those of each member can be
+ * kept: begin, ids parted by commas, PUSHER_SNAPSHOT_HASH, entries parted by commas, end.
+ */
+void pusher_encode_snapshot_begin(struct buf *out, struct slice channel);
+#define PUSHER_SNAPSHOT_HASH SLICE("],\\\"hash\\\":{")
+void pusher_encode_snapshot_end(struct buf *out, uint32_t count);
+void pusher_encode_snapshot_id(struct buf *out, struct slice user_id);
+/* An empty user_info is null. */
+void pusher_encode_snapshot_entry(struct buf *out, struct slice user_id, struct slice user_info);
+
+void pusher_encode_member_added(struct buf *out, struct slice channel, struct slice user_id,
+				struct slice user_info);
+void pusher_encode_member_removed(struct buf *out, struct slice channel, struct slice user_id);
 
 /* The name comes back whole, also an empty or endless one: by it clients find who listens. */
 void pusher_encode_subscription_error(struct buf *out, struct slice channel, struct slice type,

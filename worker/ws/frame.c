@@ -147,20 +147,36 @@ size_t ws_header_encode(uint8_t out[WS_SERVER_HEADER_MAX], enum ws_opcode opcode
 	return 10;
 }
 
-struct frame *ws_frame_new(enum ws_opcode opcode, struct slice payload)
+static struct frame *frame_of(enum ws_opcode opcode, const struct slice *parts, size_t n)
 {
 	uint8_t header[WS_SERVER_HEADER_MAX];
+	size_t len = 0;
 
-	if (payload.n > (is_control((uint8_t)opcode) ? WS_CONTROL_MAX : LIMIT_FRAME))
-		die("WebSocket frame of opcode %u with %zu bytes", (unsigned)opcode, payload.n);
+	for (size_t i = 0; i < n; i++)
+		len += parts[i].n;
+	if (len > (is_control((uint8_t)opcode) ? WS_CONTROL_MAX : LIMIT_FRAME))
+		die("WebSocket frame of opcode %u with %zu bytes", (unsigned)opcode, len);
 
-	size_t head_n = ws_header_encode(header, opcode, payload.n);
-	struct frame *f = frame_new((uint32_t)(head_n + payload.n));
+	size_t at = ws_header_encode(header, opcode, len);
+	struct frame *f = frame_new((uint32_t)(at + len));
 
-	memcpy(f->data, header, head_n);
-	if (payload.n > 0)
-		memcpy(f->data + head_n, payload.p, payload.n);
+	memcpy(f->data, header, at);
+	for (size_t i = 0; i < n; i++) {
+		if (parts[i].n > 0)
+			memcpy(f->data + at, parts[i].p, parts[i].n);
+		at += parts[i].n;
+	}
 	return f;
+}
+
+struct frame *ws_frame_new(enum ws_opcode opcode, struct slice payload)
+{
+	return frame_of(opcode, &payload, 1);
+}
+
+struct frame *ws_text_frame_of(const struct slice *parts, size_t n)
+{
+	return frame_of(WS_OP_TEXT, parts, n);
 }
 
 /* The longest beginning of a UTF-8 text within max bytes that ends between two characters. */

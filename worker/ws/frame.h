@@ -74,6 +74,9 @@ static inline struct frame *ws_text_frame(struct slice text)
 	return ws_frame_new(WS_OP_TEXT, text);
 }
 
+/* The text in pieces: what is large is copied once. */
+MALLOC_LIKE struct frame *ws_text_frame_of(const struct slice *parts, size_t n);
+
 /*
  * A close frame. The reason is cut at a character within LIMIT_CLOSE_REASON bytes and must be
  * UTF-8. WS_CLOSE_NONE gives the frame without a code.

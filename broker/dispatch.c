@@ -42,6 +42,7 @@ static struct peer *peer_of(struct dispatch *d, struct lane *lane)
 		HASH_ADD(hh, d->peers, number, sizeof(peer->number), peer);
 	}
 	peer->lane = lane;
+	peer->synced = false;
 	lane_set_data(lane, peer);
 	return peer;
 }

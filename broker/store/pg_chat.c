@@ -336,7 +336,7 @@ struct pg_lane *pg_lane_of(struct pg_chat *p, uint64_t chat)
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
-const struct pg_conn *pg_chat_conn(const struct pg_chat *p, enum pg_role role)
+struct pg_conn *pg_chat_conn(const struct pg_chat *p, enum pg_role role)
 {
 	if (role == PG_ROLE_LOOKUPS)
 		return p->lookups_conn;

@@ -37,7 +37,7 @@ bool pg_chat_idle(const struct pg_chat *p);
 void pg_chat_close(struct pg_chat *p);
 
 /* PG_ROLE_MESSAGES0, PG_ROLE_MESSAGES1 or PG_ROLE_LOOKUPS; NULL without a database. */
-const struct pg_conn *pg_chat_conn(const struct pg_chat *p, enum pg_role role);
+struct pg_conn *pg_chat_conn(const struct pg_chat *p, enum pg_role role);
 /* Batches and calls that wait or are under way there. */
 uint32_t pg_chat_queued(const struct pg_chat *p, enum pg_role role);
 /* Fills in what is about messages, receipts and refusals. */

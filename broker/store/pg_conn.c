@@ -103,6 +103,37 @@ void pg_lose_text(struct pg_conn *c, const char *text)
 	pg_lose(c, &error);
 }
 
+/* ---- siblings ---------------------------------------------------------------------------------
+ */
+
+void pg_conn_join(struct pg_conn *a, struct pg_conn *b)
+{
+	struct pg_conn *next = a->sibling;
+
+	a->sibling = b->sibling;
+	b->sibling = next;
+}
+
+static void leave_siblings(struct pg_conn *c)
+{
+	struct pg_conn *before = c;
+
+	while (before->sibling != c)
+		before = before->sibling;
+	before->sibling = c->sibling;
+	c->sibling = c;
+}
+
+void pg_hurry_siblings(const struct pg_conn *c)
+{
+	for (struct pg_conn *s = c->sibling; s != c; s = s->sibling) {
+		if (s->state != PG_CONN_DOWN)
+			continue;
+		s->pause = PG_CONN_PAUSE_MIN;
+		pg_arm(s, 0);
+	}
+}
+
 /* ---- results --------------------------------------------------------------------------------- */
 
 static void take_notifications(struct pg_conn *c)
@@ -312,6 +343,7 @@ struct pg_conn *pg_conn_new(struct loop *loop, const struct pg_conn_options *opt
 	c->ctx = ctx;
 	c->state = PG_CONN_CLOSED;
 	c->pause = PG_CONN_PAUSE_MIN;
+	c->sibling = c;
 	TAILQ_INIT(&c->flight);
 	if (event_assign(&c->timer, loop_base(loop), -1, 0, on_timer, c) != 0)
 		die("pg_conn: event_assign");
@@ -325,6 +357,7 @@ void pg_conn_free(struct pg_conn *c)
 
 	if (c == NULL)
 		return;
+	leave_siblings(c);
 	drop_socket(c);
 	while ((b = TAILQ_FIRST(&c->flight)) != NULL) {
 		TAILQ_REMOVE(&c->flight, b, entry);

@@ -1,6 +1,7 @@
 /*
  * One connection to PostgreSQL on the loop, in pipeline mode. It connects, prepares the statements
- * of its role, and comes back by itself after a loss, with pauses from 0.1 to 5 s.
+ * of its role, and comes back by itself after a loss, with pauses from 0.1 to 5 s, or with another
+ * one to the same server (pg_conn_join()).
  *
  *	pg_conn_query(c, PG_ASYNC_COMMIT, &params);
  *	pg_conn_query(c, PG_MOVE_CURSORS, &params);
@@ -81,6 +82,12 @@ void pg_conn_open(struct pg_conn *c);
 void pg_conn_close(struct pg_conn *c);
 
 bool pg_conn_ready(const struct pg_conn *c);
+
+/*
+ * Both lead to the same server: when one of them is up again, the other one, and all that were
+ * joined with either, connect at once instead of waiting for the end of their pause.
+ */
+void pg_conn_join(struct pg_conn *a, struct pg_conn *b);
 
 /* Adds a prepared statement to the open batch; the parameters may be changed after the call. */
 void pg_conn_query(struct pg_conn *c, enum pg_stmt_id stmt, struct pg_params *params);

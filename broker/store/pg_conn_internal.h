@@ -34,6 +34,7 @@ struct pg_conn {
 	struct pg_conn_options options;
 	const struct pg_conn_ops *ops;
 	void *ctx;
+	struct pg_conn *sibling; /* the next in the ring of those joined; itself = alone */
 	enum pg_conn_state state;
 	PGconn *pg;
 	uint64_t turn; /* counts the lives of `pg`: changed = it is another one, or none */
@@ -57,6 +58,8 @@ struct pg_conn {
 /* ---- pg_conn.c ------------------------------------------------------------------------------- */
 
 void pg_arm(struct pg_conn *c, usec_t in);
+/* It is up: those of the ring that wait try at once. */
+void pg_hurry_siblings(const struct pg_conn *c);
 /* Ends the connection and tells everybody; it will connect anew. */
 void pg_lose(struct pg_conn *c, const struct pg_error *why);
 void pg_lose_text(struct pg_conn *c, const char *text);

@@ -84,6 +84,7 @@ static void on_setup(void *ctx, const struct pg_error *error, PGresult *const *r
 		pg_arm(c, PG_CONN_WATCH);
 		log_info("database.connected", "connection=%s server=%d",
 			 pg_conn_role_name(c->options.role), PQserverVersion(c->pg));
+		pg_hurry_siblings(c);
 		c->ops->on_ready(c->ctx);
 		return;
 	}

@@ -413,7 +413,7 @@ const char *pg_control_fault(const struct pg_control *k)
 	return k->fault;
 }
 
-const struct pg_conn *pg_control_conn(const struct pg_control *k)
+struct pg_conn *pg_control_conn(const struct pg_control *k)
 {
 	return k->conn;
 }

@@ -50,6 +50,6 @@ enum store_state pg_control_state(const struct pg_control *k);
 int64_t pg_control_epoch(const struct pg_control *k);
 /* "" when it is up. */
 const char *pg_control_fault(const struct pg_control *k);
-const struct pg_conn *pg_control_conn(const struct pg_control *k);
+struct pg_conn *pg_control_conn(const struct pg_control *k);
 
 #endif

@@ -441,7 +441,7 @@ void pg_outbox_free(struct pg_outbox *o)
 	free(o);
 }
 
-const struct pg_conn *pg_outbox_conn(const struct pg_outbox *o)
+struct pg_conn *pg_outbox_conn(const struct pg_outbox *o)
 {
 	return o->conn;
 }

@@ -41,7 +41,7 @@ void pg_outbox_wake(struct pg_outbox *o);
 /* Those handed up have been passed on. */
 void pg_outbox_done(struct pg_outbox *o);
 
-const struct pg_conn *pg_outbox_conn(const struct pg_outbox *o);
+struct pg_conn *pg_outbox_conn(const struct pg_outbox *o);
 uint64_t pg_outbox_taken(const struct pg_outbox *o);
 
 #endif

@@ -233,6 +233,28 @@ static int take_statements(struct store *s, char *err_fault, size_t size)
 	return 0;
 }
 
+/* NULL: there is none. */
+static struct pg_conn *conn_of(const struct store *s, enum pg_role role)
+{
+	if (!s->database)
+		return NULL;
+	switch (role) {
+	case PG_ROLE_CONTROL:
+		return pg_control_conn(s->control);
+	case PG_ROLE_MIRROR:
+		return s->mirror->conn;
+	case PG_ROLE_MESSAGES0:
+	case PG_ROLE_MESSAGES1:
+	case PG_ROLE_LOOKUPS:
+		return pg_chat_conn(s->chat, role);
+	case PG_ROLE_OUTBOX:
+		return s->outbox != NULL ? pg_outbox_conn(s->outbox) : NULL;
+	case PG_ROLES:
+		break;
+	}
+	return NULL;
+}
+
 static void make_parts(struct store *s)
 {
 	static const struct pg_control_ops control_ops = {
@@ -256,6 +278,12 @@ static void make_parts(struct store *s)
 	s->control = pg_control_new(s->loop, &s->options, stmts, &control_ops, s);
 	if (s->options.publish && s->ops.on_events != NULL)
 		s->outbox = pg_outbox_new(s->loop, &s->options, stmts, &outbox_ops, s);
+	for (int role = 0; role < PG_ROLES; role++) {
+		struct pg_conn *c = conn_of(s, (enum pg_role)role);
+
+		if (c != NULL && role != PG_ROLE_CONTROL)
+			pg_conn_join(pg_control_conn(s->control), c);
+	}
 }
 
 int store_new(struct loop *loop, const struct store_options *options, const struct store_ops *ops,
@@ -366,32 +394,13 @@ void store_reload(struct store *s, const struct store_options *options)
 
 static void conn_stats(const struct store *s, enum pg_role role, struct store_conn_stats *out)
 {
-	const struct pg_conn *c = NULL;
+	const struct pg_conn *c = conn_of(s, role);
 
 	out->role = pg_conn_role_name(role);
-	if (!s->database)
-		return;
-	switch (role) {
-	case PG_ROLE_CONTROL:
-		c = pg_control_conn(s->control);
-		break;
-	case PG_ROLE_MIRROR:
-		c = s->mirror->conn;
-		break;
-	case PG_ROLE_MESSAGES0:
-	case PG_ROLE_MESSAGES1:
-	case PG_ROLE_LOOKUPS:
-		c = pg_chat_conn(s->chat, role);
-		out->queued = pg_chat_queued(s->chat, role);
-		break;
-	case PG_ROLE_OUTBOX:
-		c = s->outbox != NULL ? pg_outbox_conn(s->outbox) : NULL;
-		break;
-	case PG_ROLES:
-		break;
-	}
 	if (c == NULL)
 		return;
+	if (role == PG_ROLE_MESSAGES0 || role == PG_ROLE_MESSAGES1 || role == PG_ROLE_LOOKUPS)
+		out->queued = pg_chat_queued(s->chat, role);
 	if (out->queued == 0)
 		out->queued = pg_conn_flight(c);
 	out->ready = pg_conn_ready(c);

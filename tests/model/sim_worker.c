@@ -183,8 +183,8 @@ static void on_subscribed(struct sim_worker *sw, const struct wire_subscribed *m
 	uint32_t channel = channel_of(m->channel);
 	size_t i;
 
-	if (c == NULL || c->sub[channel] == WANT_NOT)
-		return; /* it has gone meanwhile */
+	if (c == NULL || c->sub[channel] < WANT_ASKED)
+		return; /* it has gone meanwhile, and may be back */
 	c->sub[channel] = WANT_ACTIVE;
 	i = (size_t)(c - sw->clients);
 	if (i < WITNESSES && sw->witness[i]->joined == UINT32_MAX)

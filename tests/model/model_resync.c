@@ -25,7 +25,6 @@
 
 #include <cmocka.h>
 
-#include "broker/link/roster.h"
 #include "common/base/limits.h"
 #include "common/log/log.h"
 #include "tests/model/sim.h"
@@ -395,8 +394,6 @@ static void round_of(unsigned steps)
 
 static void world(uint64_t seed)
 {
-	char path[128];
-
 	sim_begin(seed);
 	(void)memset(&ledger, 0, sizeof(ledger));
 	generation = lives = 0;
@@ -410,8 +407,7 @@ static void world(uint64_t seed)
 	sim_run(sim_now + 10 * USEC_PER_SEC);
 	kill_broker();
 	sim_run(sim_now + USEC_PER_SEC);
-	(void)snprintf(path, sizeof(path), "%s/" ROSTER_FILE, dir);
-	(void)unlink(path);
+	sim_broker_forget(dir);
 }
 
 static void worlds(const struct climate *c, const char *name)

@@ -5,11 +5,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "broker/apps.h"
 #include "broker/dispatch.h"
+#include "broker/link/roster.h"
 #include "broker/registry/history.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
@@ -113,6 +115,14 @@ void sim_broker_kill(struct sim_broker *b)
 	conf_free(b->conf);
 	sim_bury(b->loop);
 	free(b);
+}
+
+void sim_broker_forget(const char *dir)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/" ROSTER_FILE, dir);
+	assert_int_equal(unlink(path), 0);
 }
 
 void sim_broker_sleep(struct sim_broker *b, usec_t until)

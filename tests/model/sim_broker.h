@@ -16,6 +16,8 @@ struct sim_broker;
 struct sim_broker *sim_broker_start(const char *dir, uint32_t life, uint64_t window);
 /* kill -9 */
 void sim_broker_kill(struct sim_broker *b);
+/* The roster of those who have been. */
+void sim_broker_forget(const char *dir);
 void sim_broker_sleep(struct sim_broker *b, usec_t until);
 
 /* It knows that many workers, and nothing waits for any of them. */

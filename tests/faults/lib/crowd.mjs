@@ -9,6 +9,7 @@ import { until } from '../../e2e/lib/wait.mjs';
 /** Event whose data is the number of a publish in the book. */
 export const EVENT = 'ledger';
 const AGAIN_MS = 200; // between two attempts to connect or subscribe
+const NOTES = 20; // of each user in a run
 
 export const isPresence = (channel) => channel.startsWith('presence-');
 
@@ -26,14 +27,16 @@ class Client {
 		return this.connection !== null && this.channels.every((c) => this.connection.subscribed.has(c));
 	}
 
-	opened() {
+	opened(socketId) {
 		this.connection = this.crowd.book.connect(this.name);
+		this.crowd.note(this, `connected as ${socketId}`);
 	}
 
 	lost(how) {
 		if (this.connection === null) return;
 		this.crowd.book.close(this.connection, how);
 		this.connection = null;
+		this.crowd.note(this, `lost: ${how}`);
 		this.crowd.changed();
 		for (const channel of this.members.keys()) this.crowd.left(channel, this.user);
 		this.members.clear();
@@ -54,6 +57,7 @@ class Client {
 				this.crowd.came(channel, this.user);
 			}
 			book.subscribe(this.connection, channel);
+			this.crowd.note(this, `in ${channel}`);
 			return this.crowd.changed();
 		case 'pusher:member_added':
 		case 'pusher_internal:member_added':
@@ -109,7 +113,7 @@ export class BareClient extends Client {
 		if (ws !== this.ws) return;
 		if (m.event === 'pusher:connection_established') {
 			this.socketId = JSON.parse(m.data).socket_id;
-			this.opened();
+			this.opened(this.socketId);
 			for (const c of this.channels) this.#subscribe(c);
 		} else if (m.event === 'pusher:ping') {
 			ws.send('{"event":"pusher:pong","data":{}}');
@@ -153,7 +157,7 @@ export class PusherClient extends Client {
 			},
 		});
 		this.client.connection.bind('state_change', ({ previous, current }) => {
-			if (current === 'connected') this.opened();
+			if (current === 'connected') this.opened(this.client.connection.socket_id);
 			else if (previous === 'connected') this.lost(current);
 		});
 		for (const name of this.channels) {
@@ -186,6 +190,7 @@ export class PusherClient extends Client {
 export class Crowd {
 	#lastChange = 0;
 	#hurtAt = Infinity;
+	#notes = new Map(); // user id -> what happened to this user's clients in this run
 	#back = new Map(); // "channel user" -> when somebody who was cut off in this run came back
 
 	/** `grace` in ms. */
@@ -249,12 +254,20 @@ export class Crowd {
 		if (!this.clients.some((c) => c.wanted && c.user.id === id && c.channels.includes(channel))) return;
 		const back = this.#back.get(`${channel} ${id}`);
 		if (back > this.#hurtAt + this.grace * 0.9) return;
-		this.noise.push(`${client.name} was told at ${Date.now()} that ${id} has left ${channel}, who was ${
-			back === undefined ? 'never away' : `back at ${back}, hurt at ${this.#hurtAt}`}`);
+		this.noise.push(`${client.name} was told at ${Date.now()} that ${id} has left ${channel}; hurt at ${this.#hurtAt}; ` +
+			(this.#notes.get(id) ?? []).join(', '));
+	}
+
+	/** What happened to a client in this run, for whoever reads of a fault. */
+	note(client, text) {
+		const notes = this.#notes.get(client.user.id) ?? [];
+		if (notes.length < NOTES) notes.push(`${Date.now()} ${client.name} ${text}`);
+		this.#notes.set(client.user.id, notes);
 	}
 
 	/** A new run begins. */
 	forget() {
+		this.#notes.clear();
 		this.#back.clear();
 		this.complaints.length = 0;
 		this.noise.length = 0;

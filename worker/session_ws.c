@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "common/base/encode.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/utf8.h"
@@ -51,10 +52,12 @@ void session_ws_pong(struct session *s)
 
 struct slice session_socket_id(const struct session *s, char text[SOCKET_ID_TEXT])
 {
-	int n = snprintf(text, SOCKET_ID_TEXT, "%llu.%u", (unsigned long long)s->sub.conn,
-			 s->ws->nonce);
+	size_t n = decimal_encode(s->sub.conn, text);
 
-	return slice_of(text, (size_t)n);
+	text[n++] = '.';
+	n += decimal_encode(s->ws->nonce, text + n);
+	text[n] = '\0';
+	return slice_of(text, n);
 }
 
 /* ---- ending ---- */

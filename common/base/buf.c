@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/encode.h"
 #include "common/base/mem.h"
 
 void buf_init(struct buf *b, size_t max)
@@ -89,14 +90,9 @@ bool buf_printf(struct buf *b, const char *fmt, ...)
 
 bool buf_u64(struct buf *b, uint64_t value)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	char digits[DECIMAL_MAX];
 
-	do {
-		digits[--at] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value > 0);
-	return buf_add(b, slice_of(digits + at, sizeof(digits) - at));
+	return buf_add(b, slice_of(digits, decimal_encode(value, digits)));
 }
 
 bool buf_i64(struct buf *b, int64_t value)

@@ -42,6 +42,21 @@ bool hex_decode(struct slice hex, void *out, size_t n)
 	return true;
 }
 
+size_t decimal_encode(uint64_t value, char out[DECIMAL_MAX])
+{
+	char digits[DECIMAL_MAX];
+	size_t at = sizeof(digits);
+	size_t n;
+
+	do {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	n = sizeof(digits) - at;
+	memcpy(out, digits + at, n);
+	return n;
+}
+
 bool base64_encode(struct buf *out, const void *bytes, size_t n)
 {
 	const uint8_t *p = bytes;
@@ -112,22 +127,33 @@ bool base64_decode(struct slice text, void *out, size_t cap, size_t *ret_n)
 	return true;
 }
 
+static bool is_plain(char c, bool plus_is_space)
+{
+	return c != '%' && (c != '+' || !plus_is_space);
+}
+
 bool percent_decode(struct buf *out, struct slice text, bool plus_is_space)
 {
-	for (size_t i = 0; i < text.n; i++) {
-		char c = text.p[i];
+	size_t i = 0;
 
-		if (c == '%') {
-			uint8_t byte;
+	/* What fails to be added leaves a mark: looked at once, at the end. */
+	while (i < text.n) {
+		size_t from = i;
+		uint8_t byte = ' ';
 
+		while (i < text.n && is_plain(text.p[i], plus_is_space))
+			i++;
+		(void)buf_add(out, slice_of(text.p + from, i - from));
+		if (i == text.n)
+			break;
+		if (text.p[i] == '+') {
+			i++;
+		} else {
 			if (i + 2 >= text.n || !hex_decode(slice_of(text.p + i + 1, 2), &byte, 1))
 				return false;
-			c = (char)byte;
-			i += 2;
-		} else if (c == '+' && plus_is_space) {
-			c = ' ';
+			i += 3;
 		}
-		(void)buf_addc(out, c); /* `full` is sticky */
+		(void)buf_addc(out, (char)byte);
 	}
 	return buf_ok(out);
 }

@@ -1,4 +1,4 @@
-/* Hexadecimal, base64 and percent-encoding. Pure. */
+/* Hexadecimal, decimal, base64 and percent-encoding. Pure. */
 #ifndef COMMON_BASE_ENCODE_H
 #define COMMON_BASE_ENCODE_H
 
@@ -12,6 +12,10 @@ void hex_encode(const void *bytes, size_t n, char *out);
 
 /* Exactly 2n hex digits of either case into n bytes; false for anything else. */
 bool hex_decode(struct slice hex, void *out, size_t n);
+
+/* Decimal digits, without NUL; returns how many. */
+#define DECIMAL_MAX 20
+size_t decimal_encode(uint64_t value, char out[DECIMAL_MAX]);
 
 bool base64_encode(struct buf *out, const void *bytes, size_t n);
 /* Standard alphabet with padding, strict; *ret_n is the number of bytes written. */

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "common/base/encode.h"
+
 #define UNIX_PREFIX SLICE("unix:")
 
 static bool parse_unix(struct slice path, struct address *ret)
@@ -86,6 +88,21 @@ static void unix_text(const struct address *a, char *out)
 	(void)snprintf(out, ADDRESS_TEXT, "unix:%.*s", (int)strnlen(un.sun_path, n), un.sun_path);
 }
 
+/* As inet_ntop() does it, for every connection: without printf. */
+static void ipv4_text(const void *bytes, char *host)
+{
+	uint8_t four[4];
+	size_t n = 0;
+
+	memcpy(four, bytes, sizeof(four));
+	for (size_t i = 0; i < sizeof(four); i++) {
+		if (i > 0)
+			host[n++] = '.';
+		n += decimal_encode(four[i], host + n); /* INET6_ADDRSTRLEN has room for more */
+	}
+	host[n] = '\0';
+}
+
 /* Host and port; IPv4 inside IPv6 is written as IPv4, for it is one and the same client. */
 static unsigned ip_text(const struct address *a, char *host, bool *ret_six)
 {
@@ -95,12 +112,12 @@ static unsigned ip_text(const struct address *a, char *host, bool *ret_six)
 	*ret_six = false;
 	if (a->sa.ss_family == AF_INET) {
 		memcpy(&in, &a->sa, sizeof(in));
-		(void)inet_ntop(AF_INET, &in.sin_addr, host, INET6_ADDRSTRLEN); /* fits */
+		ipv4_text(&in.sin_addr, host);
 		return ntohs(in.sin_port);
 	}
 	memcpy(&in6, &a->sa, sizeof(in6));
 	if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
-		(void)inet_ntop(AF_INET, &in6.sin6_addr.s6_addr[12], host, INET6_ADDRSTRLEN);
+		ipv4_text(&in6.sin6_addr.s6_addr[12], host);
 	} else {
 		(void)inet_ntop(AF_INET6, &in6.sin6_addr, host, INET6_ADDRSTRLEN);
 		*ret_six = true;

@@ -139,6 +139,11 @@ static bool is_value(char c)
 	return c == '\t' || ((unsigned char)c >= ' ' && c != 0x7f);
 }
 
+static bool is_target(char c)
+{
+	return c > ' ' && c < 0x7f && c != '#';
+}
+
 /* ---- request line ---- */
 
 static bool version_byte(struct http_parser *p, size_t i, char c)
@@ -179,7 +184,7 @@ static bool line_byte(struct http_parser *p, size_t i, char c)
 	case IN_TARGET:
 		if (i == p->target_at && c != '/')
 			return bad(p, 400, "The request target must be a path");
-		if (c > ' ' && c < 0x7f && c != '#')
+		if (is_target(c))
 			return true;
 		if (c != ' ')
 			return bad(p, 400, "Malformed request target");
@@ -290,6 +295,35 @@ static bool head_ends(struct http_parser *p)
 	return true;
 }
 
+/*
+ * The place of the next byte from i on that has to be looked at: those before it are more of the
+ * name, value or target that has begun.
+ */
+static size_t next_place(const struct http_parser *p, size_t i)
+{
+	const char *at = p->head.p;
+	size_t n = p->head.n;
+
+	switch (p->state) {
+	case IN_TARGET:
+		n = MIN(n, (size_t)LIMIT_HTTP_LINE);
+		while (i > p->target_at && i < n && is_target(at[i]))
+			i++;
+		break;
+	case IN_NAME:
+		while (i < n && is_token(at[i]))
+			i++;
+		break;
+	case IN_VALUE:
+		while (i < n && is_value(at[i]))
+			i++;
+		break;
+	default:
+		break;
+	}
+	return i;
+}
+
 /* Takes bytes of the head; sets how many. */
 static bool parse_head(struct http_parser *p, struct slice in, size_t *ret_used)
 {
@@ -298,7 +332,7 @@ static bool parse_head(struct http_parser *p, struct slice in, size_t *ret_used)
 
 	if (!buf_add(&p->head, slice_first(in, take)))
 		die("the head has outgrown its limit");
-	for (size_t i = from; i < p->head.n; i++) {
+	for (size_t i = from; i < p->head.n; i = next_place(p, i + 1)) {
 		*ret_used = i + 1 - from;
 		if (!head_byte(p, i, p->head.p[i]))
 			return false;

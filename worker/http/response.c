@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 
 #define HEAD_MAX 32768 /* our own lines, and what of a request's head is echoed in them */
+#define HEAD_USUAL 256
 
 struct slice http_status_text(unsigned status)
 {
@@ -71,17 +72,22 @@ static bool has_no_body(unsigned status)
 
 static void add_head(struct buf *b, const struct http_response *r)
 {
-	(void)buf_printf(b, "HTTP/1.1 %u ", r->status);
+	(void)buf_add(b, SLICE("HTTP/1.1 "));
+	(void)buf_u64(b, r->status);
+	(void)buf_addc(b, ' ');
 	(void)buf_add(b, http_status_text(r->status));
 	(void)buf_add(b, SLICE("\r\n"));
 	if (r->content_type.n > 0)
 		add_line(b, SLICE("Content-Type"), r->content_type);
 	for (size_t i = 0; i < r->line_count; i++)
 		add_line(b, r->lines[i].name, r->lines[i].value);
-	if (r->chunked)
+	if (r->chunked) {
 		add_line(b, SLICE("Transfer-Encoding"), SLICE("chunked"));
-	else if (!has_no_body(r->status))
-		(void)buf_printf(b, "Content-Length: %zu\r\n", r->body.n);
+	} else if (!has_no_body(r->status)) {
+		(void)buf_add(b, SLICE("Content-Length: "));
+		(void)buf_u64(b, r->body.n);
+		(void)buf_add(b, SLICE("\r\n"));
+	}
 	if (r->status != 101)
 		add_line(b, SLICE("Connection"),
 			 r->keep_alive ? SLICE("keep-alive") : SLICE("close"));
@@ -95,6 +101,7 @@ struct frame *http_response_frame(const struct http_response *r)
 	struct buf head;
 
 	buf_init(&head, HEAD_MAX);
+	(void)buf_reserve(&head, HEAD_USUAL); /* at once, not by and by */
 	add_head(&head, r);
 	if (!buf_ok(&head) || body.n > LIMIT_FRAME || (r->chunked && r->body.n > 0))
 		die("HTTP answer out of bounds: status %u, body %zu", r->status, body.n);

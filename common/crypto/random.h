@@ -1,4 +1,4 @@
-/* Unpredictable numbers from the kernel. Safe after fork. */
+/* Unpredictable numbers from the kernel, which is asked for many small ones at once. Fork-safe. */
 #ifndef COMMON_CRYPTO_RANDOM_H
 #define COMMON_CRYPTO_RANDOM_H
 

@@ -46,6 +46,7 @@ FROM generate_series(0, {POST_CHATS - 1}) c, generate_series(1, {SENDERS}) u ON 
 # of all. One in ten is a group of up to 60, the others are of two. Messages lie in the table as
 # they come in life, those of all chats mixed.
 HISTORY_SQL = """
+SET work_mem = '512MB'; SET maintenance_work_mem = '1GB'; SET synchronous_commit = off;
 CREATE TEMP TABLE size AS
 SELECT {first} + g AS chat_id, greatest(1, round({messages} * (1.0 / (g + 20))
 	/ (SELECT sum(1.0 / (x + 20)) FROM generate_series(1, {chats}) x)))::bigint AS n,
@@ -60,8 +61,8 @@ ALTER TABLE chat.message DROP CONSTRAINT message_pkey;
 DROP INDEX chat.message_number;
 INSERT INTO chat.message (chat_id, seq, sender_id, body, created_at)
 SELECT s.chat_id, q, 'bench-' || 1 + (s.chat_id * 31 + (1 + q % s.people) * 17) % {users},
-	repeat('Words of a message. ', 2 + (q % 13)::int), now() - (1.0 - q::numeric / s.n) * interval '300 days'
-FROM size s, generate_series(1, s.n) q ORDER BY q::numeric / s.n;
+	repeat('Words of a message. ', 2 + (q % 13)::int), now() - (1 - q::float8 / s.n) * interval '300 days'
+FROM size s, generate_series(1, s.n) q ORDER BY q::float8 / s.n;
 ALTER TABLE chat.message ADD PRIMARY KEY (chat_id, seq);
 CREATE UNIQUE INDEX message_number ON chat.message (message_id);
 VACUUM (ANALYZE) chat.message;

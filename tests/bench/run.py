@@ -2,7 +2,7 @@
 """Measures a running house and writes the report.
 
     run.py --env FILE --bench PROGRAM --floor PROGRAM --folder DIR --report FILE [--data DIR]
-           [--bare PROGRAM] [--quick] [--connections N] [--messages N] [SECTION...]
+           [--bare PROGRAM] [--quick] [--connections N] [--messages N] [--peers] [SECTION...]
 
 Each section runs the floors and chat-bench one after the other, so that their ratio comes from one
 run of one machine. What they said stays in DIR, one JSON file each.
@@ -16,6 +16,7 @@ import time
 import urllib.request
 
 import database
+import peers
 import report
 
 
@@ -231,6 +232,26 @@ class Run:
     def mixed(self):
         self.bench("mixed", "mixed", seconds=8)
 
+    def peers(self):
+        """Other servers, and the house in the same minute."""
+        for name in ("house", *peers.STARTS):
+            try:
+                if name == "house":
+                    self._peer(name, self.options.env)
+                    continue
+                with peers.Peer(name, self.folder) as env:
+                    self._peer(name, env)
+            except peers.Missing as missing:
+                print(f"\n==> peer-{name}: not measured: {missing}", flush=True)
+        for line in peers.others():
+            print(f"==> {line}", flush=True)
+
+    def _peer(self, name, env):
+        self.bench(f"peer-{name}-connect", "idle", "-c", 2000, seconds=1, rounds=1, env=env)
+        self.bench(f"peer-{name}-fanout", "fanout", "-c", 1000, "-o", 32, env=env)
+        self.bench(f"peer-{name}-paced", "fanout", "-c", 1000, "-r", 20, env=env)
+        self.bench(f"peer-{name}-publish", "publish", "-g", 250, "-m", 4, env=env)
+
     def many(self):
         """As many connections as asked for, pinged, with one event to all."""
         n = self.options.connections
@@ -257,6 +278,7 @@ def main():
     parser.add_argument("--bare")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--connections", type=int)
+    parser.add_argument("--peers", action="store_true")
     parser.add_argument("--messages", type=int, default=10_000_000)
     parser.add_argument("sections", nargs="*")
     options = parser.parse_args()
@@ -265,7 +287,8 @@ def main():
         parser.error(f"no such section: {unknown[0]}; there are {', '.join(SECTIONS)}")
     run = Run(options)
     begun = time.monotonic()
-    for section in ("many",) if options.connections else wanted(options.sections):
+    apart = ["many"] * bool(options.connections) + ["peers"] * options.peers
+    for section in apart or wanted(options.sections):
         getattr(run, section)()
     report.write(options.report, run.results, run.commands, time.monotonic() - begun)
     bad = [name for name, r in run.results.items() if isinstance(r, dict) and r.get("good") is False]

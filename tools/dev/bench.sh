@@ -36,13 +36,14 @@ end_house() {
   wait "$HOUSE" 2>/dev/null || true
 }
 
-# bench [--quick] [--connections N] [--messages N] [SECTION...]
+# bench [--quick] [--peers] [--connections N] [--messages N] [SECTION...]
 bench() {
   local report=$ROOT/docs/BENCHMARKS.md workers=2 folder status=0
   local arguments=()
   while [ $# -gt 0 ]; do
     case $1 in
     --quick) report=$ROOT/build/bench/report.md ;;
+    --peers) report=$ROOT/build/bench/peers.md ;;
     --connections)
       [[ ${2-} =~ ^[1-9][0-9]*$ ]] || fail "--connections is a number"
       workers=$(workers_for "$2")

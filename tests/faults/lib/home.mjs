@@ -55,10 +55,11 @@ export async function openHome({ workers = 3 } = {}) {
 	/** The processes that hold the clients. */
 	home.workers = () => childrenOf(home.now.supervisor).filter(alive);
 
-	/** Looks who broker and supervisor are. */
+	/** Looks who broker and supervisor are; 0 is nobody. */
 	home.look = async () => {
-		const now = parseEnv(await shell(started.status));
-		home.now = { broker: Number(now.BROKER_PID), supervisor: Number(now.SUPERVISOR_PID) };
+		const text = await shell(started.status);
+		const pid = (name) => Number(text.match(new RegExp(`^${name}='?(\\d+)`, 'm'))?.[1] ?? 0);
+		home.now = { broker: pid('BROKER_PID'), supervisor: pid('SUPERVISOR_PID') };
 		return home.now;
 	};
 

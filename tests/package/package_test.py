@@ -168,8 +168,10 @@ def journal(m, unit):
 def install(m, deb):
     shutil.copy(deb, m.path("/opt"))
     # What it needs is in the image; a missing dependency is an error, for there is no network.
-    return m.run("apt-get", "install", "-y", "-q", "-o",
+    said = m.run("apt-get", "install", "-y", "-q", "-o",
                  "Dpkg::Options::=--force-confdef", f"/opt/{deb.name}").stdout
+    m.path(f"/opt/{deb.name}").unlink()
+    return said
 
 
 def check_installed(m):
@@ -304,25 +306,47 @@ def running(m, program):
     return [line.split(" -> ")[1] for line in shown.splitlines() if program in line]
 
 
-def upgrade(m, env, deb):
-    step("an upgrade under load refuses no connection")
+@contextlib.contextmanager
+def nobody_refused(m, env):
+    """Clients come and stay meanwhile: none is refused, those who stay are told to come back."""
     load = subprocess.Popen(m.command(sys.executable, HERE / "client.py", "load", spaces="-n"),
                             env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert load.stdout.readline() == "loaded\n"
-        before = m.run("systemctl", "show", "-P", "MainPID", "chat-worker").stdout
-        install(m, deb)
-        wait_for("new workers", lambda: running(m, "chat-worker") and not any(
-            "deleted" in line for line in running(m, "chat-worker")))
-        assert not any("deleted" in line for line in running(m, "chat-broker"))
-        # In place: the listeners were never closed.
-        assert m.run("systemctl", "show", "-P", "MainPID", "chat-worker").stdout == before
+        yield
         shown = json.loads(load.communicate("")[0])
     finally:
         load.kill()
         load.wait()
     print(f"    {shown}")
     assert shown["faults"] == 0 and shown["connected"] > 0, shown
+
+
+def supervisor(m):
+    return m.run("systemctl", "show", "-P", "MainPID", "chat-worker").stdout.strip()
+
+
+def lose_supervisor(m, env):
+    step("a supervisor is killed under load: its workers drain, the next one has the listeners")
+    before = supervisor(m)
+    count = len(running(m, "chat-worker"))
+    with nobody_refused(m, env):
+        m.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", "chat-worker")
+        wait_for("another supervisor", lambda: supervisor(m) not in ("0", before) and is_active(m, "chat-worker"))
+        wait_for("the end of its workers", lambda: len(running(m, "chat-worker")) == count)
+    chat(m, env)
+
+
+def upgrade(m, env, deb):
+    step("an upgrade under load refuses no connection")
+    before = supervisor(m)
+    with nobody_refused(m, env):
+        install(m, deb)
+        wait_for("new workers", lambda: running(m, "chat-worker") and not any(
+            "deleted" in line for line in running(m, "chat-worker")))
+        assert not any("deleted" in line for line in running(m, "chat-broker"))
+        # In place: the listeners were never closed.
+        assert supervisor(m) == before
     chat(m, env)
 
 
@@ -365,6 +389,7 @@ def main():
             m.run("systemctl", "start", "chat-cleanup.service")
             refusals(m)
             chat(m, env)
+            lose_supervisor(m, env)
             upgrade(m, env, next_version(package_of(this), scratch))
             remove(m, before)
     print("all of it works")

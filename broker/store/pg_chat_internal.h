@@ -69,6 +69,24 @@ struct pg_locked {
 };
 
 /* What goes through one connection of messages. */
+/*
+ * A message that was refused although it may be stored: its answer was lost with a connection, and
+ * none could be had in time. Sent again, it is told to the others as if it were new, unless a later
+ * one of its chat has been.
+ */
+struct pg_doubt {
+	uint64_t chat;
+	uint64_t sender; /* hashed */
+	uint8_t key[16];
+};
+
+#define PG_DOUBTS_MAX 64 /* the latest */
+
+struct pg_doubts {
+	struct pg_doubt v[PG_DOUBTS_MAX];
+	size_t n;
+};
+
 struct pg_lane {
 	struct pg_chat *chat;
 	struct pg_conn *conn;
@@ -81,6 +99,7 @@ struct pg_lane {
 	uint32_t post_limit;
 	struct pg_locked locked[PG_LOCKED_MAX];
 	size_t nlocked;
+	struct pg_doubts doubts;
 	size_t solo; /* 1 + index of the locked chat whose messages are under way; 0 = none */
 
 	struct pg_items moves;
@@ -188,5 +207,13 @@ struct pg_posted {
 	struct chat_message_row row;
 };
 void pg_posted_rows(struct pg_rows *rows, const PGresult *result);
+
+/* ---- pg_doubt.c ------------------------------------------------------------------------------ */
+
+void pg_doubt_add(struct pg_doubts *d, const struct pg_doubt *doubt);
+/* True: it was there, and is no longer. */
+bool pg_doubt_take(struct pg_doubts *d, const struct pg_doubt *doubt);
+/* A later message of the chat has been told: those before it would come out of their order. */
+void pg_doubt_forget(struct pg_doubts *d, uint64_t chat);
 
 #endif

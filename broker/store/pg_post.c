@@ -3,6 +3,7 @@
 
 #include "broker/store/pg_chat_internal.h"
 #include "common/base/mem.h"
+#include "common/base/siphash.h"
 #include "common/log/log.h"
 #include "common/loop/loop.h"
 
@@ -14,7 +15,7 @@ struct post {
 	uint64_t chat;
 	uint64_t reply_to;
 	bool keyed;
-	bool doubt; /* it was under way when a connection went: it may be stored */
+	bool doubt; /* it was under way when a connection went, now or when it was sent before */
 	bool answered;
 	uint8_t key[16];
 	chat_posted_fn done;
@@ -50,10 +51,21 @@ static struct slice meta(const struct post *m)
 	return slice_of(m->text + m->sender + m->body, m->meta);
 }
 
+static struct pg_doubt doubt_of(const struct post *m)
+{
+	struct pg_doubt d = {.chat = m->chat, .sender = hash_bytes(m->text, m->sender)};
+
+	memcpy(d.key, m->key, sizeof(d.key));
+	return d;
+}
+
 static void refuse(struct pg_item *item, const struct chat_result *r)
 {
 	struct post *m = post_of(item);
+	struct pg_doubt doubt = doubt_of(m);
 
+	if (m->doubt && r->code == CHAT_STORE_UNAVAILABLE)
+		pg_doubt_add(&pg_lane_of(item->chat, m->chat)->doubts, &doubt);
 	m->done(m->ctx, r, false, NULL);
 }
 
@@ -230,6 +242,8 @@ static void answer(struct pg_chat *p, struct post *m, const struct pg_posted *x)
 		/* the first answer was lost with a connection, nobody has been told of it */
 		stored = stored || m->doubt;
 		p->stored += stored ? 1 : 0;
+		if (stored)
+			pg_doubt_forget(&pg_lane_of(p, m->chat)->doubts, m->chat);
 	}
 	m->done(m->ctx, &r, stored, r.code == CHAT_STORE_OK ? &x->row : NULL);
 }
@@ -376,6 +390,14 @@ void pg_posts_expire(struct pg_lane *l, usec_t now)
 	} while (item != NULL);
 }
 
+static void queue(struct pg_lane *l, struct post *m)
+{
+	struct pg_doubt doubt = doubt_of(m);
+
+	m->doubt = m->keyed && pg_doubt_take(&l->doubts, &doubt);
+	TAILQ_INSERT_TAIL(&l->posts, &m->item, entry);
+}
+
 void pg_post(void *self, const struct chat_post *post, chat_posted_fn done, void *ctx)
 {
 	static const struct pg_item_ops ops = {.refuse = refuse, .discard = discard};
@@ -412,7 +434,7 @@ void pg_post(void *self, const struct chat_post *post, chat_posted_fn done, void
 		 p->posts_bytes > PG_POSTS_BYTES)
 		pg_defer(&m->item, CHAT_STORE_UNAVAILABLE, "", "");
 	else
-		TAILQ_INSERT_TAIL(&l->posts, &m->item, entry);
+		queue(l, m);
 	pg_posts_go(l);
 	pg_chat_tick(p);
 }

@@ -23,7 +23,7 @@ function errorOf(code, severity, text) {
 export async function pgProxy(dir, target) {
 	const file = path.join(dir, `.s.PGSQL.${PORT}`);
 	const pairs = new Set();
-	const proxy = { refuse: null, delay: 0, dir };
+	const proxy = { refuse: null, delay: 0, deaf: false, dir }; // deaf: what the server says is lost
 	const server = net.createServer((client) => {
 		client.on('error', () => {});
 		if (proxy.refuse) {
@@ -46,7 +46,9 @@ export async function pgProxy(dir, target) {
 			if (proxy.delay) setTimeout(() => upstream.write(d), proxy.delay);
 			else upstream.write(d);
 		});
-		upstream.on('data', (d) => client.write(d));
+		upstream.on('data', (d) => {
+			if (!proxy.deaf) client.write(d);
+		});
 	});
 	await new Promise((resolve) => server.listen(file, resolve));
 	/** Ends all sessions, with an error first if a code is given. */

@@ -24,6 +24,7 @@ static void gather(const struct worker *w, struct wire_worker_state *ret)
 		.waiting_bytes = q.bytes,
 		.command_bytes = w->waiting_bytes,
 		.late_bytes = w->late.n,
+		.output_bytes = streams_counts(w->streams)->waiting,
 		.departed = departed_count(w->departed),
 		.accepted = w->counts.accepted,
 		.refused = w->counts.refused,

@@ -104,6 +104,7 @@ static int teardown(void **state)
 	}
 	assert_int_not_equal(one->end, NOT_ENDED);
 	assert_int_equal(streams_counts(all)->open, 0);
+	assert_int_equal(streams_counts(all)->waiting, 0);
 	if (one->peer >= 0)
 		(void)close(one->peer); /* of the test */
 	streams_free(all);
@@ -239,12 +240,14 @@ static void a_turn_is_one_write(void **state)
 	assert_true(stream_send_urgent(&one->stream, f));
 	frame_unref(f);
 	assert_int_equal(stream_waiting(&one->stream), 5);
+	assert_int_equal(streams_counts(all)->waiting, 5);
 	assert_int_equal(streams_counts(all)->writes, 0);
 	loop_flush(loop);
 	assert_heard("!abcd");
 	assert_int_equal(streams_counts(all)->writes, 1);
 	assert_int_equal(streams_counts(all)->bytes_out, 5);
 	assert_int_equal(stream_waiting(&one->stream), 0);
+	assert_int_equal(streams_counts(all)->waiting, 0);
 }
 
 static void drained_comes_once(void **state)

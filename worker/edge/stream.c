@@ -175,6 +175,7 @@ void stream_flush(struct stream *s)
 	}
 	if (n > 0) {
 		all->counts.bytes_out += (uint64_t)n;
+		all->counts.waiting -= (uint64_t)n;
 		set(s, PROGRESS);
 		outq_written(&s->out, (size_t)n);
 	}
@@ -233,12 +234,15 @@ void stream_open(struct stream *s, struct streams *all, int fd, const struct str
 static bool send_frame(struct stream *s, struct frame *f,
 		       bool (*push)(struct outq *q, struct frame *f, size_t high))
 {
+	size_t before = s->out.bytes;
+
 	if (s->state != OPEN)
 		return true;
 	if (!push(&s->out, f, s->all->limits.high)) {
 		s->all->counts.refused_frames++;
 		return false;
 	}
+	s->all->counts.waiting += s->out.bytes - before;
 	if (!has(s, WANT_WRITE)) {
 		stream_mark(s);
 	} else if (s->out.bytes > s->all->limits.pause_above && !has(s, CHOKED)) {
@@ -260,8 +264,12 @@ bool stream_send_urgent(struct stream *s, struct frame *f)
 
 void stream_cut(struct stream *s)
 {
-	if (s->state != DEAD)
-		outq_cut(&s->out);
+	size_t before = s->out.bytes;
+
+	if (s->state == DEAD)
+		return;
+	outq_cut(&s->out);
+	s->all->counts.waiting -= before - s->out.bytes;
 }
 
 size_t stream_waiting(const struct stream *s)

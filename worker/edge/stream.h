@@ -75,9 +75,10 @@ struct stream_limits {
 	usec_t linger;	    /* how long a close waits for the peer; 0 = 5 s */
 };
 
-/* Counters of all streams of the worker, for the metrics; only ever grow, but `open`. */
+/* Counters of all streams of the worker, for the metrics; only ever grow, but the first two. */
 struct stream_counts {
 	uint64_t open;
+	uint64_t waiting; /* bytes of output; a frame that waits at many is counted at each */
 	uint64_t bytes_in;
 	uint64_t bytes_out;
 	uint64_t reads;

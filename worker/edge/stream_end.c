@@ -57,6 +57,7 @@ static void bury(struct stream *s)
 	(void)event_del(&s->ev); /* cannot fail here: see stream_watch() */
 	s->ops->done(s);
 	(void)close(fd); /* nothing can be done about an error */
+	s->all->counts.waiting -= s->out.bytes;
 	outq_done(&s->out);
 	free(s->left);
 	s->all->counts.open--;

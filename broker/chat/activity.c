@@ -29,13 +29,32 @@ TAILQ_HEAD(lines, line);
 /* A chat with lines that wait. */
 struct inbox {
 	UT_hash_handle hh;
-	TAILQ_ENTRY(inbox) entry; /* in the chat's due or asked */
+	TAILQ_ENTRY(inbox) entry; /* in due or asked */
 	struct chat *c;
 	uint64_t chat;
 	struct lines waiting;
 	struct lines asked; /* all of one kind */
 	bool busy;	    /* due, or asked about */
 };
+
+TAILQ_HEAD(inboxes, inbox);
+
+struct activity {
+	struct inbox *table;
+	struct inboxes due;
+	struct inboxes asked; /* about whom a question is under way */
+	bool busy;
+	size_t bytes; /* of all lines */
+};
+
+struct activity *activity_new(void)
+{
+	struct activity *a = NEW(struct activity);
+
+	TAILQ_INIT(&a->due);
+	TAILQ_INIT(&a->asked);
+	return a;
+}
 
 static struct slice id_of(const struct line *l)
 {
@@ -57,7 +76,7 @@ static size_t cost(const struct line *l)
 static void drop_line(struct chat *c, struct lines *from, struct line *l)
 {
 	TAILQ_REMOVE(from, l, entry);
-	c->inbox_bytes -= cost(l);
+	c->activity->bytes -= cost(l);
 	free(l);
 }
 
@@ -73,7 +92,7 @@ static struct inbox *inbox_of(struct chat *c, uint64_t chat)
 {
 	struct inbox *in = NULL;
 
-	HASH_FIND(hh, c->inboxes, &chat, sizeof(chat), in);
+	HASH_FIND(hh, c->activity->table, &chat, sizeof(chat), in);
 	if (in != NULL)
 		return in;
 	in = NEW(struct inbox);
@@ -81,7 +100,7 @@ static struct inbox *inbox_of(struct chat *c, uint64_t chat)
 	in->chat = chat;
 	TAILQ_INIT(&in->waiting);
 	TAILQ_INIT(&in->asked);
-	HASH_ADD(hh, c->inboxes, chat, sizeof(in->chat), in);
+	HASH_ADD(hh, c->activity->table, chat, sizeof(in->chat), in);
 	return in;
 }
 
@@ -89,7 +108,7 @@ static void drop_inbox(struct inbox *in)
 {
 	drop_lines(in->c, &in->waiting);
 	drop_lines(in->c, &in->asked);
-	HASH_DELETE(hh, in->c->inboxes, in);
+	HASH_DELETE(hh, in->c->activity->table, in);
 	free(in);
 }
 
@@ -148,7 +167,7 @@ static void tell_lines(const struct chat *c, uint64_t chat, const struct chat_pa
 	const struct inbox *in = NULL;
 	const struct line *l;
 
-	HASH_FIND(hh, c->inboxes, &chat, sizeof(chat), in);
+	HASH_FIND(hh, c->activity->table, &chat, sizeof(chat), in);
 	if (in == NULL)
 		return;
 	TAILQ_FOREACH (l, &in->asked, entry)
@@ -169,14 +188,14 @@ static void on_participants(void *ctx, const struct chat_result *r,
 			;
 		tell_lines(c, rows[i].chat, &rows[i], end - i);
 	}
-	TAILQ_CONCAT(&told, &c->inboxes_asked, entry);
+	TAILQ_CONCAT(&told, &c->activity->asked, entry);
 	while ((in = TAILQ_FIRST(&told)) != NULL) {
 		TAILQ_REMOVE(&told, in, entry);
 		drop_lines(c, &in->asked);
 		in->busy = false;
 		next(in);
 	}
-	c->inboxes_busy = false;
+	c->activity->busy = false;
 	ask_participants(c);
 }
 
@@ -239,15 +258,15 @@ static void ask_participants(struct chat *c)
 	size_t n = 0;
 	struct inbox *in;
 
-	if (c->inboxes_busy)
+	if (c->activity->busy)
 		return;
-	while (n < QUESTION_CHATS && (in = TAILQ_FIRST(&c->inboxes_due)) != NULL) {
-		TAILQ_REMOVE(&c->inboxes_due, in, entry);
-		TAILQ_INSERT_TAIL(&c->inboxes_asked, in, entry);
+	while (n < QUESTION_CHATS && (in = TAILQ_FIRST(&c->activity->due)) != NULL) {
+		TAILQ_REMOVE(&c->activity->due, in, entry);
+		TAILQ_INSERT_TAIL(&c->activity->asked, in, entry);
 		(void)take(in);
 		chats[n++] = in->chat;
 	}
-	c->inboxes_busy = n > 0;
+	c->activity->busy = n > 0;
 	if (n > 0)
 		store->participants(store->self, chats, n, 0, on_participants, c);
 }
@@ -265,7 +284,7 @@ static void next(struct inbox *in)
 	if (first->seq == 0)
 		ask_views(in, take(in));
 	else
-		TAILQ_INSERT_TAIL(&in->c->inboxes_due, in, entry);
+		TAILQ_INSERT_TAIL(&in->c->activity->due, in, entry);
 }
 
 static void add(struct chat *c, uint64_t chat, struct line *l)
@@ -274,8 +293,8 @@ static void add(struct chat *c, uint64_t chat, struct line *l)
 	struct line *oldest;
 
 	TAILQ_INSERT_TAIL(&in->waiting, l, entry);
-	c->inbox_bytes += cost(l);
-	while (c->inbox_bytes > WAITING_BYTES && (oldest = TAILQ_FIRST(&in->waiting)) != l)
+	c->activity->bytes += cost(l);
+	while (c->activity->bytes > WAITING_BYTES && (oldest = TAILQ_FIRST(&in->waiting)) != l)
 		drop_line(c, &in->waiting, oldest);
 	if (!in->busy)
 		next(in);
@@ -312,8 +331,7 @@ void activity_free_all(struct chat *c)
 	struct inbox *in;
 	struct inbox *following;
 
-	TAILQ_INIT(&c->inboxes_due);
-	TAILQ_INIT(&c->inboxes_asked);
-	HASH_ITER(hh, c->inboxes, in, following)
+	HASH_ITER(hh, c->activity->table, in, following)
 	drop_inbox(in);
+	free(c->activity);
 }

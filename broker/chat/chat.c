@@ -72,8 +72,7 @@ struct chat *chat_new(const struct chat_options *options, const struct chat_stor
 	TAILQ_INIT(&c->calls);
 	TAILQ_INIT(&c->asks);
 	TAILQ_INIT(&c->memories);
-	TAILQ_INIT(&c->inboxes_due);
-	TAILQ_INIT(&c->inboxes_asked);
+	c->activity = activity_new();
 	TAILQ_INIT(&c->syncs);
 	TAILQ_INIT(&c->syncs_asked);
 	TAILQ_INIT(&c->checks);

@@ -57,7 +57,6 @@ typedef void participant_fn(void *ctx, enum chat_store_code code);
 TAILQ_HEAD(calls, call);
 TAILQ_HEAD(asks, ask);
 TAILQ_HEAD(memories, memory);
-TAILQ_HEAD(inboxes, inbox);
 TAILQ_HEAD(syncs, sync);
 TAILQ_HEAD(checks, check);
 TAILQ_HEAD(reviews, review);
@@ -87,11 +86,7 @@ struct chat {
 	struct asks asks;	  /* participant.c */
 	struct memory *memory;	  /* of positive answers, by chat and user */
 	struct memories memories; /* longest unused first */
-	struct inbox *inboxes;	  /* activity.c: chats with lines to tell */
-	struct inboxes inboxes_due;
-	struct inboxes inboxes_asked; /* about whom a question is under way */
-	bool inboxes_busy;
-	size_t inbox_bytes;
+	struct activity *activity;
 	struct sync *sync_table; /* sync.c */
 	struct syncs syncs;
 	struct syncs syncs_asked;
@@ -210,6 +205,7 @@ void withdraw_undo(struct chat *c, uint64_t chat, struct slice user_id);
 void activity_message(struct chat *c, const struct chat_message_row *m, bool is_new);
 /* The reader's own devices. */
 void activity_reader(struct chat *c, uint64_t chat, struct slice user_id);
+MALLOC_LIKE struct activity *activity_new(void);
 void activity_free_all(struct chat *c);
 
 /* ---- sync.c ---- */

@@ -117,6 +117,29 @@ static void lines_of_a_burst_count_up(void **state)
 	assert_true(fake_in_order("\"unread_count\":2}", "\"unread_count\":3}"));
 }
 
+static void chats_that_wait_share_the_next_question(void **state)
+{
+	static const uint64_t chats[] = {1, 1, 2};
+	struct fake_reply replies[3];
+
+	(void)state;
+	(void)fake_ask("1", history(UINT64_MAX, UINT64_MAX, 1)); /* the token is known */
+	fake_forget();
+	for (int i = 0; i < 3; i++)
+		fake_call("1",
+			  (struct chat_call){
+				  .route = WIRE_CHAT_SEND, .chat = chats[i], .text = SLICE("x")},
+			  &replies[i]);
+	while (fake_answer(QUEUE_MESSAGES))
+		;
+	assert_true(fake_answer(QUEUE_LOOKUPS));
+	assert_int_equal(fake_count("private-user.2 chat.activity"), 1);
+	assert_true(fake_answer(QUEUE_LOOKUPS));
+	assert_int_equal(fake_count("private-user.2 chat.activity"), 2);
+	assert_int_equal(fake_count("private-user.3 chat.activity {\"chat_id\":2"), 1);
+	assert_false(fake_answer(QUEUE_LOOKUPS));
+}
+
 static void the_socket_of_the_sender_does_not_get_it(void **state)
 {
 	struct chat_call call = {.route = WIRE_CHAT_SEND,
@@ -391,6 +414,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(everybody_gets_a_line_with_their_own_count, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(lines_of_a_burst_count_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(chats_that_wait_share_the_next_question, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(the_socket_of_the_sender_does_not_get_it, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(strangers_are_403_as_chats_that_do_not_exist, setup,

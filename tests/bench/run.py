@@ -220,6 +220,7 @@ class Run:
         print(f"    {time.monotonic() - begun:.0f} s", flush=True)
         self.results["history-messages"] = [n]
         for kind in ("history", "chats"):
+            db.bare(kind, "-f", requests, "-o", 32, "-w", 0, "-d", 1 if self.options.quick else 5)  # into memory
             for outstanding in (1, 32):
                 name = f"{kind}-{outstanding}"
                 for _ in self._pairs():

@@ -372,6 +372,7 @@ static void close_all(struct worker *w)
 	free(w->listeners);
 	control_free(w->control);
 	loop_flush(w->loop); /* the closes go out before we take leave */
+	streams_finish(w->streams);
 	link_free(w->link);
 	questions_free(w->questions, w);
 	api_free(w->api);

@@ -82,7 +82,9 @@ static void connect_client(struct client *c)
 
 static void limits(size_t high, size_t pause_above, usec_t linger)
 {
-	streams_set_limits(all, &(struct stream_limits){high, pause_above, linger});
+	streams_set_limits(all, &(struct stream_limits){.high = high,
+							.pause_above = pause_above,
+							.linger = linger});
 }
 
 static int setup(void **state)
@@ -248,6 +250,47 @@ static void a_turn_is_one_write(void **state)
 	assert_int_equal(streams_counts(all)->bytes_out, 5);
 	assert_int_equal(stream_waiting(&one->stream), 0);
 	assert_int_equal(streams_counts(all)->waiting, 0);
+}
+
+#define MANY 64
+
+static void note_writes(evutil_socket_t fd, short what, void *ctx)
+{
+	uint64_t *seen = ctx;
+
+	(void)fd;
+	(void)what;
+	*seen = streams_counts(all)->writes;
+}
+
+/* Others have their turn before the last of many sockets is written to. */
+static void a_turn_ends_in_time(void **state)
+{
+	struct client *many = mem_calloc(MANY, sizeof(*many));
+	struct frame *f = frame_copy(SLICE("x"));
+	struct event other;
+	uint64_t seen = 0;
+
+	(void)state;
+	streams_set_limits(all, &(struct stream_limits){.turn = 1});
+	assert_int_equal(event_assign(&other, loop_base(loop), -1, 0, note_writes, &seen), 0);
+	for (int i = 0; i < MANY; i++) {
+		connect_client(&many[i]);
+		assert_true(stream_send(&many[i].stream, f));
+	}
+	event_active(&other, 0, 0); /* behind the end of the turn */
+	TURN_UNTIL(streams_counts(all)->writes == MANY);
+	assert_in_range(seen, 1, MANY - 1);
+	frame_unref(f);
+
+	for (int i = 0; i < MANY; i++)
+		stream_abort(&many[i].stream);
+	streams_finish(all);
+	for (int i = 0; i < MANY; i++) {
+		assert_int_equal(many[i].end, STREAM_END_ABORTED);
+		(void)close(many[i].peer); /* of the test */
+	}
+	free(many);
 }
 
 static void drained_comes_once(void **state)
@@ -478,6 +521,7 @@ int main(void)
 		TEST(work_may_be_spread_over_turns),
 		TEST(a_full_buffer_that_nobody_uses_is_an_end),
 		TEST(a_turn_is_one_write),
+		TEST(a_turn_ends_in_time),
 		TEST(drained_comes_once),
 		TEST(a_slow_reader_gets_all_of_it),
 		TEST(who_does_not_read_is_not_read_from),

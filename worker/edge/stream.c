@@ -10,6 +10,7 @@
 
 #define PAUSE_ABOVE_DEFAULT 65536
 #define LINGER_DEFAULT (5 * USEC_PER_SEC)
+#define TURN_DEFAULT (50 * USEC_PER_MSEC)
 
 /* ---- which events the socket is watched for ---- */
 
@@ -330,6 +331,8 @@ void streams_set_limits(struct streams *all, const struct stream_limits *limits)
 		all->limits.pause_above = PAUSE_ABOVE_DEFAULT;
 	if (all->limits.linger == 0)
 		all->limits.linger = LINGER_DEFAULT;
+	if (all->limits.turn == 0)
+		all->limits.turn = TURN_DEFAULT;
 }
 
 struct streams *streams_new(struct loop *loop, const struct stream_limits *limits)

@@ -73,6 +73,7 @@ struct stream_limits {
 	size_t high;	    /* output queue: see outq.h; 0 = OUTQ_HIGH_DEFAULT */
 	size_t pause_above; /* stop reading while more output waits; 0 = 64 KiB */
 	usec_t linger;	    /* how long a close waits for the peer; 0 = 5 s */
+	usec_t turn;	    /* most time of the end of a turn; 0 = 50 ms */
 };
 
 /* Counters of all streams of the worker, for the metrics; only ever grow, but the first two. */
@@ -127,6 +128,8 @@ struct stream {
  */
 MALLOC_LIKE struct streams *streams_new(struct loop *loop, const struct stream_limits *limits);
 void streams_free(struct streams *all);
+/* All that is left for the ends of turns, at once: before the loop is left for ever. */
+void streams_finish(struct streams *all);
 /* New limits from now on (reload). */
 void streams_set_limits(struct streams *all, const struct stream_limits *limits);
 const struct stream_counts *streams_counts(const struct streams *all);

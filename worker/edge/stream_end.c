@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/loop/loop.h"
 #include "worker/edge/stream_internal.h"
 
+#define TURN_LOOK 16	/* streams between two looks at the clock */
 #define RENEWALS_MAX 12 /* of the linger time, for a peer that still reads what we have for it */
 
 /*
@@ -84,20 +86,47 @@ static void end_of_turn(struct stream *s)
 	bury(s);
 }
 
+/* Returns the first whose turn has not ended; those behind it follow on the list. */
+static struct stream *end_turns(struct turn_list *list, usec_t until)
+{
+	struct stream *s;
+	unsigned n = 0;
+
+	while ((s = STAILQ_FIRST(list)) != NULL) {
+		if (n > 0 && n % TURN_LOOK == 0 && clock_mono() >= until)
+			break;
+		STAILQ_REMOVE_HEAD(list, turn);
+		end_of_turn(s);
+		n++;
+	}
+	return s;
+}
+
+/*
+ * Thousands of sockets with megabytes for each would keep timers, the lane and its heartbeats
+ * waiting for seconds: the rest has its turn after them.
+ */
 void stream_on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct streams *all = arg;
 	struct turn_list list = STAILQ_HEAD_INITIALIZER(list);
-	struct stream *s;
 
 	(void)fd;
 	(void)what;
 	all->turn_set = false;
 	STAILQ_CONCAT(&list, &all->turn);
-	while ((s = STAILQ_FIRST(&list)) != NULL) {
-		STAILQ_REMOVE_HEAD(&list, turn);
-		end_of_turn(s);
-	}
+	if (end_turns(&list, clock_mono() + all->limits.turn) == NULL)
+		return;
+	STAILQ_CONCAT(&list, &all->turn);
+	STAILQ_CONCAT(&all->turn, &list);
+	all->turn_set = true;
+	event_active(&all->turn_ev, 0, 0);
+}
+
+void streams_finish(struct streams *all)
+{
+	while (!STAILQ_EMPTY(&all->turn))
+		(void)end_turns(&all->turn, USEC_NEVER);
 }
 
 /* ---- closing ---- */

@@ -7,7 +7,7 @@ import subprocess
 HEAD = """\
 # Benchmarks
 
-Written by `./dev bench`{quick}. Broker and workers are measured together, from outside; what load and server do
+Written by `./dev bench`. Broker and workers are measured together, from outside; what load and server do
 share the processors of one machine, over its loopback. So each figure stands beside a floor of the same run: the
 least that any server could do for the same work on the same kernel (`tests/bench/floor.h`). Ratios of one run
 compare; absolute figures of two runs do not. PostgreSQL runs beside it, with the mirror of presence on.
@@ -252,7 +252,7 @@ def write(path, results, commands, seconds):
     bad = [n for n, r in runs.items() if not r["good"]]
     rows = Bars(results).all()
     with open(path, "w", encoding="utf-8") as out:
-        out.write(HEAD.format(machine=_machine(seconds), quick="",
+        out.write(HEAD.format(machine=_machine(seconds),
                               bad=f"; these did not: {', '.join(bad)}" if bad else ", and found no exception"))
         if rows:
             out.write("\n## The bars\n\n")
@@ -279,5 +279,7 @@ def write(path, results, commands, seconds):
                       "kernel's are both ends and whatever else the machine did.\n\n")
             out.write(_table(("run", "opened", "per second", "per CPU second", "user bytes", "kernel bytes",
                               "server MB"), connections))
+        with open(os.path.join(os.path.dirname(__file__), "notes.md"), encoding="utf-8") as notes:
+            out.write("\n" + notes.read())
         out.write("\n## Commands\n\n")
         out.write("\n".join(f"    {command:<72}# {name}" for name, command in commands.items()) + "\n")

@@ -100,7 +100,7 @@ function judgeRest({ home, crowd, most }, fault, result) {
 	if (fault.open && result.refused > 0) say('refused', `${result.refused} connects were refused`);
 	if (fault.served && result.dropped > 0) say('refused', `${result.dropped} connects were dropped`);
 	if (result.wrong) say('presence', `not right in time: ${result.wrong}`);
-	if (fault.silent) for (const text of crowd.noise) say('noise', text);
+	if (fault.silent) for (const text of crowd.tooMuch) say('noise', text);
 	for (const text of crowd.complaints) say('client', text);
 	for (const part of ['broker', 'worker']) {
 		if (result[part] > most[part]) say('memory', `a ${part} held ${result[part].toFixed(0)} of ${most[part].toFixed(0)} MiB`);

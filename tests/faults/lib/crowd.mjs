@@ -254,8 +254,7 @@ export class Crowd {
 		if (!this.clients.some((c) => c.wanted && c.user.id === id && c.channels.includes(channel))) return;
 		const back = this.#back.get(`${channel} ${id}`);
 		if (back > this.#hurtAt + this.grace * 0.9) return;
-		this.noise.push(`${client.name} was told at ${Date.now()} that ${id} has left ${channel}; hurt at ${this.#hurtAt}; ` +
-			(this.#notes.get(id) ?? []).join(', '));
+		this.noise.push({ id, text: `${client.name} was told at ${Date.now()} that ${id} has left ${channel}, hurt at ${this.#hurtAt}` });
 	}
 
 	/** What happened to a client in this run, for whoever reads of a fault. */
@@ -263,6 +262,11 @@ export class Crowd {
 		const notes = this.#notes.get(client.user.id) ?? [];
 		if (notes.length < NOTES) notes.push(`${Date.now()} ${client.name} ${text}`);
 		this.#notes.set(client.user.id, notes);
+	}
+
+	/** Who was told too much, with what is known of it when the run is over. */
+	get tooMuch() {
+		return this.noise.map(({ id, text }) => `${text}: ${(this.#notes.get(id) ?? []).join(', ') || 'never away'}`);
 	}
 
 	/** A new run begins. */

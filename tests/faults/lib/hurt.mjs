@@ -147,7 +147,7 @@ async function storm({ crowd, random }) {
  * `silent`: members who are back within the grace have never been away for others.
  * `open`: nobody may be refused; `served`: whoever is let in is answered.
  * What is not promised is not judged: without a service manager that keeps its listeners a new
- * supervisor opens them anew; see manager.test.mjs.
+ * supervisor opens them anew, and clients come back when it has; see manager.test.mjs.
  */
 export const FAULTS = {
 	'worker-kill': { hurt: workerKill, silent: true, open: true },
@@ -157,7 +157,7 @@ export const FAULTS = {
 	'broker-kill': { hurt: brokerKill, silent: true, open: true },
 	'broker-pause': { hurt: brokerSleep(200, 1500), silent: true, open: true },
 	'broker-sleep': { hurt: brokerSleep(HEARTBEATS_MS + 500, HEARTBEATS_MS + 2500), silent: true, open: true },
-	'supervisor-kill': { hurt: supervisorKill, silent: true },
+	'supervisor-kill': { hurt: supervisorKill },
 	'pg-stop': { hurt: pgStop, silent: true, open: true },
 	'pg-crash': { hurt: pgCrash, silent: true, open: true },
 	'pg-backends': { hurt: pgBackends, silent: true, open: true },

@@ -43,7 +43,8 @@ struct conn {
 	uint32_t name;
 	uint32_t pid; /* of the dealer */
 	struct message_queue way[2];
-	usec_t hush; /* nothing arrives before */
+	usec_t last_at[2]; /* when the last one of each way arrives */
+	usec_t hush;	   /* nothing arrives before */
 	usec_t up_at;
 	usec_t broken_at[2]; /* when each end notices; USEC_NEVER: it is well */
 	bool told;	     /* the dealer knows that it stands */
@@ -201,8 +202,9 @@ static bool drop_from(struct event **list, unsigned *count, const struct event *
 	for (unsigned i = 0; i < *count; i++) {
 		if (list[i] != ev)
 			continue;
-		memmove(&list[i], &list[i + 1], (*count - i - 1) * sizeof(*list));
 		(*count)--;
+		for (; i < *count; i++)
+			list[i] = list[i + 1];
 		return true;
 	}
 	return false;
@@ -217,17 +219,17 @@ int event_assign(struct event *ev, struct event_base *base, evutil_socket_t fd, 
 	return 0;
 }
 
-int event_add(struct event *ev, const struct timeval *tv)
+int event_add(struct event *ev, const struct timeval *timeout)
 {
 	struct loop *loop = loop_of(ev);
-	struct timeval at =
-		loop_timeval(sim_now + (usec_t)tv->tv_sec * USEC_PER_SEC + (usec_t)tv->tv_usec);
+	struct timeval at = loop_timeval(sim_now + (usec_t)timeout->tv_sec * USEC_PER_SEC +
+					 (usec_t)timeout->tv_usec);
 
 	if (!drop_from(loop->timers, &loop->timer_count, ev))
 		assert_true(loop->timer_count < EVENTS_MAX);
 	loop->timers[loop->timer_count++] = ev;
 	ev->ev_timeout = at;
-	ev->ev_.ev_io.ev_timeout = *tv;
+	ev->ev_.ev_io.ev_timeout = *timeout;
 	return 0;
 }
 
@@ -240,25 +242,25 @@ int event_del(struct event *ev)
 	return 0;
 }
 
-void event_active(struct event *ev, int what, short ncalls)
+void event_active(struct event *ev, int res, short ncalls)
 {
 	struct loop *loop = loop_of(ev);
 
-	(void)what;
+	(void)res;
 	(void)ncalls;
 	(void)drop_from(loop->active, &loop->active_count, ev);
 	assert_true(loop->active_count < EVENTS_MAX);
 	loop->active[loop->active_count++] = ev;
 }
 
-int event_pending(const struct event *ev, short what, struct timeval *tv)
+int event_pending(const struct event *ev, short events, struct timeval *tv)
 {
 	const struct loop *loop = loop_of(ev);
 
 	(void)tv;
 	for (unsigned i = 0; i < loop->timer_count; i++) {
 		if (loop->timers[i] == ev)
-			return what;
+			return events;
 	}
 	return 0;
 }
@@ -450,21 +452,20 @@ void zsock_disconnect(struct zsock *z, const char *endpoint)
 static void put(struct conn *c, enum side to, struct slice head, struct slice body)
 {
 	struct message *m = mem_alloc(sizeof(*m) + head.n + body.n);
-	struct message *last = STAILQ_LAST(&c->way[to], message, link);
 	struct message *first = STAILQ_FIRST(&c->way[to]);
+	usec_t last = c->last_at[to];
 
 	m->at = sim_now + within(sim_weather.delay);
 	m->n = head.n + body.n;
 	memcpy(m->bytes, head.p, head.n);
 	if (body.n > 0)
 		memcpy(m->bytes + head.n, body.p, body.n);
-	if (last != NULL && sim_chance(sim_weather.reorder)) {
+	if (first != NULL && sim_chance(sim_weather.reorder)) {
 		m->at = first->at;
 		STAILQ_INSERT_HEAD(&c->way[to], m, link);
 		return;
 	}
-	if (last != NULL)
-		m->at = MAX(m->at, last->at);
+	c->last_at[to] = m->at = MAX(m->at, last);
 	STAILQ_INSERT_TAIL(&c->way[to], m, link);
 }
 
@@ -668,9 +669,8 @@ static void sweep(void)
 	TAILQ_FOREACH_SAFE (c, &conns, link, next) {
 		bool to_router = c->router != NULL && !STAILQ_EMPTY(&c->way[TO_ROUTER]);
 
-		if (c->dealer == NULL && !to_router && c->broken_at[TO_ROUTER] <= sim_now)
-			conn_free(c);
-		else if (c->dealer == NULL && c->router == NULL)
+		if (c->dealer == NULL && !to_router &&
+		    (c->router == NULL || c->broken_at[TO_ROUTER] <= sim_now))
 			conn_free(c);
 	}
 }

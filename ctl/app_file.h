@@ -19,9 +19,9 @@ struct app_file {
 };
 
 /*
- * Makes the application `id` with a new key and secret, in app-ID.conf of the first directory that the
- * configuration `file` includes; whoever may read `file` may read that, and nobody else. Gives an
- * exit status and has said what is wrong. The caller erases *ret, which is set on CTL_OK only.
+ * Makes the application `id` with a new key and secret, in app-ID.conf of the first directory that
+ * the configuration `file` includes; whoever may read `file` may read that, and nobody else. Gives
+ * an exit status and has said what is wrong. The caller erases *ret, which is set on CTL_OK only.
  */
 MUST_CHECK int app_file_make(const struct conf *conf, const char *file, const char *id,
 			     struct app_file *ret);

@@ -64,7 +64,8 @@ static void open_dispatch(struct sim_broker *b)
 	struct dispatch_options options = {
 		.loop = b->loop,
 		.apps = b->apps,
-		/* Who lives is there much sooner, so that nothing is missed for want of patience. */
+		/* Who lives is there much sooner, so that nothing is missed for want of patience.
+		 */
 		.resync_wait = 30 * USEC_PER_SEC,
 		.watchlist_window = 100 * USEC_PER_MSEC,
 		.hold_max = 64 << 20,

@@ -199,8 +199,9 @@ test('P10 every worker shows the same snapshot, and every socket every change', 
 
 test('a storm of joins: everybody gets every member once, then the leaves', async () => {
 	const channel = name('presence-');
-	const n = 40;
+	const n = 500;
 	const clients = [];
+	let listed = 0;
 	for (let i = 0; i < n; i++) clients.push(await Client.open(main));
 	for (const [i, c] of clients.entries()) c.ask(channel, { user_id: `u${i}` });
 	for (const [i, c] of clients.entries()) {
@@ -208,6 +209,7 @@ test('a storm of joins: everybody gets every member once, then the leaves', asyn
 		assert.equal(f.event, 'pusher_internal:subscription_succeeded');
 		const seen = new Set(JSON.parse(f.data).presence.ids);
 		assert.ok(seen.has(`u${i}`));
+		listed += seen.size;
 		while (seen.size < n) {
 			const { frame: g } = await c.next();
 			assert.equal(g.event, 'pusher_internal:member_added');
@@ -216,6 +218,7 @@ test('a storm of joins: everybody gets every member once, then the leaves', asyn
 			seen.add(id);
 		}
 	}
+	assert.equal(listed, (n * (n + 1)) / 2); // each was told of all that came after it
 	for (const c of clients.slice(1)) c.unsubscribe(channel);
 	const gone = new Set();
 	while (gone.size < n - 1) {

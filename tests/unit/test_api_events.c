@@ -212,6 +212,29 @@ static void test_who_may_publish(void **state)
 	expect_no_question();
 }
 
+/* The window of ten minutes moves with the clock. */
+static void test_the_wall_clock_steps(void **state)
+{
+	static const int64_t steps[] = {590, 20, -1220, 610};
+	static const unsigned wanted[] = {200, 401, 401, 200};
+	const char *body = "{\"name\":\"e\",\"data\":\"\",\"channel\":\"a\"}";
+	const char *target = fake_signed("POST", EVENTS, "", body);
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(steps); i++) {
+		clock_wall_step(steps[i] * 1000000);
+		fake_http(c, "POST", target, "", body);
+		if (wanted[i] == 200) {
+			(void)published();
+			fake_reply(200, 0, "");
+			expect_answer(c, 200, "{}");
+		} else {
+			assert_int_equal(fake_answer(c).status, 401);
+		}
+	}
+	expect_no_question();
+}
+
 static void test_what_the_broker_says(void **state)
 {
 	const char *body = "{\"name\":\"e\",\"data\":\"\",\"channel\":\"a\"}";
@@ -413,6 +436,7 @@ int main(void)
 		TEST(test_events_that_are_refused),
 		TEST(test_limits_of_events),
 		TEST(test_who_may_publish),
+		TEST(test_the_wall_clock_steps),
 		TEST(test_what_the_broker_says),
 		TEST(test_a_client_that_left),
 		TEST(test_a_batch),

@@ -244,6 +244,33 @@ static void test_a_member_comes_back_from_its_grace(void **state)
 	end();
 }
 
+/* An hour either way: graces are as long as ever, last seen is what the clock said. */
+static void test_the_wall_clock_steps(void **state)
+{
+	static const wall_us_t steps[] = {-3600LL * 1000000, 3600LL * 1000000};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		begin(&(struct registry_options){.presence_grace = 10, .offline_grace = 20});
+		now.wall = 3600LL * 1000000;
+		assert_true(registry_identify(reg, now, 1, SLICE("7")));
+		assert_int_equal(join(1, "presence-r", "7", NULL), REGISTRY_OK);
+		registry_close(reg, now, 1);
+		buf_clear(&told);
+		now.wall += steps[i];
+		now.mono += 9;
+		registry_turn(reg, now);
+		assert_told("");
+		now.mono += 1;
+		registry_turn(reg, now);
+		assert_told("removed 7= 0\nsettled presence-r  1\n");
+		now.mono += 10;
+		registry_turn(reg, now);
+		assert_told("offline 7  3600000000\n");
+		end();
+	}
+}
+
 static void test_recalled_members(void **state)
 {
 	struct slice r = SLICE("presence-r");
@@ -371,6 +398,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_join_and_leave),
 		cmocka_unit_test(test_a_member_comes_back_from_its_grace),
+		cmocka_unit_test(test_the_wall_clock_steps),
 		cmocka_unit_test(test_recalled_members),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_many_members_are_silent),

@@ -166,6 +166,14 @@ static const struct link_ops link_callbacks = {
 	.on_retired = on_retired,
 };
 
+/* What the broker says becomes output: no more of it before what there is has been written. */
+static void on_behind(void *ctx, bool behind)
+{
+	struct worker *w = ctx;
+
+	link_hold(w->link, behind);
+}
+
 /* ---- callbacks of listeners, supervisor, timers ---- */
 
 static void on_accept(void *ctx, int fd, const struct address *peer)
@@ -317,6 +325,7 @@ static void open_loop(struct worker *w)
 	w->loop = loop_new();
 	w->wheel = wheel_new(loop_now(w->loop), on_timer, w);
 	w->streams = streams_new(w->loop, &limits);
+	streams_watch_behind(w->streams, on_behind, w);
 	w->tick = event_of(w, -1, EV_PERSIST, on_tick);
 	w->again = event_of(w, -1, 0, on_again);
 	w->signals[0] = event_of(w, SIGTERM, EV_SIGNAL | EV_PERSIST, on_signal);

@@ -38,6 +38,7 @@ struct zsock {
 	bool router;
 	bool pumping;
 	bool kicked;
+	bool held;
 };
 
 static void set_int(void *socket, int option, int value)
@@ -160,6 +161,8 @@ static unsigned pump(struct zsock *z)
 	unsigned n = 0;
 	bool more;
 
+	if (z->held)
+		return 0;
 	z->pumping = true;
 	while ((more = receive_one(z))) {
 		n++;
@@ -176,6 +179,13 @@ static unsigned pump(struct zsock *z)
 	if (more)
 		kick(z);
 	return n;
+}
+
+void zsock_hold(struct zsock *z, bool hold)
+{
+	z->held = hold;
+	if (!hold)
+		kick(z);
 }
 
 static void on_ready(evutil_socket_t fd, short what, void *arg)

@@ -61,6 +61,9 @@ MUST_CHECK int zsock_connect(struct zsock *z, const char *endpoint);
 /* Ends what zsock_connect() has begun; what has not gone out yet may be lost. */
 void zsock_disconnect(struct zsock *z, const char *endpoint);
 
+/* While it is held nothing is received; sending goes on. */
+void zsock_hold(struct zsock *z, bool hold);
+
 /*
  * Sends `head` and `body` as one message; copies them. 0; -EHOSTUNREACH: a router has no such peer;
  * -EAGAIN: a dealer has no connection. A dealer's `peer` is empty.

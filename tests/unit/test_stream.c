@@ -254,6 +254,17 @@ static void a_turn_is_one_write(void **state)
 
 #define MANY 64
 
+static unsigned behind_calls;
+static bool is_behind;
+
+static void on_behind(void *ctx, bool behind)
+{
+	(void)ctx;
+	assert_int_equal(is_behind, !behind); /* in turns */
+	is_behind = behind;
+	behind_calls++;
+}
+
 static void note_writes(evutil_socket_t fd, short what, void *ctx)
 {
 	uint64_t *seen = ctx;
@@ -273,6 +284,7 @@ static void a_turn_ends_in_time(void **state)
 
 	(void)state;
 	streams_set_limits(all, &(struct stream_limits){.turn = 1});
+	streams_watch_behind(all, on_behind, NULL);
 	assert_int_equal(event_assign(&other, loop_base(loop), -1, 0, note_writes, &seen), 0);
 	for (int i = 0; i < MANY; i++) {
 		connect_client(&many[i]);
@@ -281,6 +293,8 @@ static void a_turn_ends_in_time(void **state)
 	event_active(&other, 0, 0); /* behind the end of the turn */
 	TURN_UNTIL(streams_counts(all)->writes == MANY);
 	assert_in_range(seen, 1, MANY - 1);
+	assert_int_equal(behind_calls, 2);
+	assert_false(is_behind);
 	frame_unref(f);
 
 	for (int i = 0; i < MANY; i++)

@@ -162,6 +162,28 @@ static void test_there_and_back(void **state)
 	close_end(&router);
 }
 
+static void test_held(void **state)
+{
+	struct end router;
+	struct end dealer;
+
+	(void)state;
+	open_pair(&router, &dealer);
+	assert_int_equal(zsock_send(dealer.z, SLICE_NONE, SLICE("a"), SLICE_NONE), 0);
+	UNTIL(&router, router.got == 1);
+	zsock_hold(dealer.z, true);
+	for (int i = 2; i < 10; i++) { /* it may say what it likes, and hears nothing */
+		assert_int_equal(zsock_send(router.z, peer_of(&router), SLICE("b"), SLICE_NONE), 0);
+		assert_int_equal(zsock_send(dealer.z, SLICE_NONE, SLICE("c"), SLICE_NONE), 0);
+		UNTIL(&router, router.got == (uint64_t)i);
+	}
+	assert_int_equal(dealer.got, 0);
+	zsock_hold(dealer.z, false);
+	UNTIL(&router, dealer.got == 8);
+	zsock_free(dealer.z, 0);
+	close_end(&router);
+}
+
 static void test_nobody_there(void **state)
 {
 	struct end router;
@@ -317,6 +339,7 @@ int main(void)
 		TEST(test_no_signal_is_missed_one_by_one),
 		TEST(test_no_signal_is_missed_in_bursts),
 		TEST(test_there_and_back),
+		TEST(test_held),
 		TEST(test_nobody_there),
 		TEST(test_too_large),
 		TEST(test_endpoints_that_are_none),

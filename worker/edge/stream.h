@@ -128,6 +128,12 @@ struct stream {
  */
 MALLOC_LIKE struct streams *streams_new(struct loop *loop, const struct stream_limits *limits);
 void streams_free(struct streams *all);
+/*
+ * on_behind() is called when the end of a turn was not finished in its time, and when it is after
+ * all: whoever brings new output should bring none meanwhile, or it gathers without bound.
+ */
+void streams_watch_behind(struct streams *all, void (*on_behind)(void *ctx, bool behind),
+			  void *ctx);
 /* All that is left for the ends of turns, at once: before the loop is left for ever. */
 void streams_finish(struct streams *all);
 /* New limits from now on (reload). */

@@ -102,6 +102,21 @@ static struct stream *end_turns(struct turn_list *list, usec_t until)
 	return s;
 }
 
+void streams_watch_behind(struct streams *all, void (*on_behind)(void *ctx, bool behind), void *ctx)
+{
+	all->on_behind = on_behind;
+	all->behind_ctx = ctx;
+}
+
+static void set_behind(struct streams *all, bool behind)
+{
+	if (all->behind == behind)
+		return;
+	all->behind = behind;
+	if (all->on_behind != NULL)
+		all->on_behind(all->behind_ctx, behind);
+}
+
 /*
  * Thousands of sockets with megabytes for each would keep timers, the lane and its heartbeats
  * waiting for seconds: the rest has its turn after them.
@@ -115,8 +130,11 @@ void stream_on_turn(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	all->turn_set = false;
 	STAILQ_CONCAT(&list, &all->turn);
-	if (end_turns(&list, clock_mono() + all->limits.turn) == NULL)
+	if (end_turns(&list, clock_mono() + all->limits.turn) == NULL) {
+		set_behind(all, false);
 		return;
+	}
+	set_behind(all, true);
 	STAILQ_CONCAT(&list, &all->turn);
 	STAILQ_CONCAT(&all->turn, &list);
 	all->turn_set = true;

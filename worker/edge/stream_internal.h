@@ -41,6 +41,9 @@ struct streams {
 	struct event turn_ev;
 	struct event closing_ev;
 	bool turn_set;
+	bool behind;
+	void (*on_behind)(void *ctx, bool behind);
+	void *behind_ctx;
 	char buffer[STREAM_READ_BUFFER];
 };
 

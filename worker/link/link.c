@@ -465,6 +465,11 @@ void link_free(struct link *link)
 	close_all(link, up ? GOODBYE : 0);
 }
 
+void link_hold(struct link *link, bool hold)
+{
+	zsock_hold(link->z, hold);
+}
+
 struct link_counts link_counts(const struct link *link)
 {
 	struct link_counts c = link->counts;

@@ -67,6 +67,9 @@ void link_free(struct link *link);
  */
 MUST_CHECK int link_send(struct link *link, uint8_t kind, struct slice body);
 
+/* While it is held no record comes in; heartbeats go out, and so does what is sent. */
+void link_hold(struct link *link, bool hold);
+
 /* Only ever grow, apart from `held`. */
 struct link_counts {
 	uint64_t records_in;

@@ -30,6 +30,7 @@ struct client {
 	int end; /* enum stream_end, or NOT_ENDED */
 	int err;
 	void (*then)(struct client *c); /* at the end of on_bytes() */
+	void (*at_drained)(struct client *c);
 };
 
 static struct loop *loop;
@@ -66,6 +67,8 @@ static void on_drained(void *ctx)
 	struct client *c = ctx;
 
 	c->drained++;
+	if (c->at_drained != NULL)
+		c->at_drained(c);
 }
 
 static const struct stream_handler handler = {on_bytes, on_closed, on_drained};
@@ -130,11 +133,24 @@ static void say(const char *text)
 	assert_int_equal(write(one->peer, text, strlen(text)), strlen(text));
 }
 
-static void send_text(const char *text)
+static void send_text_to(struct client *c, const char *text)
 {
 	struct frame *f = frame_copy(slice_str(text));
 
-	assert_true(stream_send(&one->stream, f));
+	assert_true(stream_send(&c->stream, f));
+	frame_unref(f);
+}
+
+static void send_text(const char *text)
+{
+	send_text_to(one, text);
+}
+
+static void send_urgent_to(struct client *c, const char *text)
+{
+	struct frame *f = frame_copy(slice_str(text));
+
+	assert_true(stream_send_urgent(&c->stream, f));
 	frame_unref(f);
 }
 
@@ -145,13 +161,18 @@ static void assert_got(const char *text)
 }
 
 /* What has come to the peer. */
-static void assert_heard(const char *text)
+static void assert_client_heard(const struct client *c, const char *text)
 {
 	char bytes[256];
-	ssize_t n = recv(one->peer, bytes, sizeof(bytes), MSG_DONTWAIT);
+	ssize_t n = recv(c->peer, bytes, sizeof(bytes), MSG_DONTWAIT);
 
 	assert_int_equal(n, strlen(text));
 	assert_memory_equal(bytes, text, (size_t)n);
+}
+
+static void assert_heard(const char *text)
+{
+	assert_client_heard(one, text);
 }
 
 /* ---- reading ---- */
@@ -237,10 +258,7 @@ static void a_turn_is_one_write(void **state)
 	(void)state;
 	send_text("ab");
 	send_text("cd");
-	struct frame *f = frame_copy(SLICE("!"));
-
-	assert_true(stream_send_urgent(&one->stream, f));
-	frame_unref(f);
+	send_urgent_to(one, "!");
 	assert_int_equal(stream_waiting(&one->stream), 5);
 	assert_int_equal(streams_counts(all)->waiting, 5);
 	assert_int_equal(streams_counts(all)->writes, 0);
@@ -252,7 +270,7 @@ static void a_turn_is_one_write(void **state)
 	assert_int_equal(streams_counts(all)->waiting, 0);
 }
 
-#define MANY 64
+#define MANY 200
 
 static unsigned behind_calls;
 static bool is_behind;
@@ -305,6 +323,129 @@ static void a_turn_ends_in_time(void **state)
 		(void)close(many[i].peer); /* of the test */
 	}
 	free(many);
+}
+
+/* ---- several in one turn ---- */
+
+#define FEW 5
+
+static struct client *few[FEW];
+
+static void open_few(void)
+{
+	for (int i = 0; i < FEW; i++) {
+		few[i] = NEW(struct client);
+		connect_client(few[i]);
+	}
+}
+
+static void close_few(void)
+{
+	for (int i = 0; i < FEW; i++)
+		stream_abort(&few[i]->stream);
+	streams_finish(all);
+	for (int i = 0; i < FEW; i++) {
+		assert_int_not_equal(few[i]->end, NOT_ENDED);
+		if (few[i]->peer >= 0)
+			(void)close(few[i]->peer); /* of the test */
+		free(few[i]);
+	}
+}
+
+static void disturb_the_others(struct client *c)
+{
+	(void)c;
+	send_urgent_to(few[0], "!");
+	send_urgent_to(few[2], "!");
+	stream_cut(&few[3]->stream);
+	send_text_to(few[3], "new");
+	stream_abort(&few[4]->stream);
+}
+
+/* What has been written is over before the first owner is told. */
+static void owners_are_told_when_all_is_written(void **state)
+{
+	(void)state;
+	open_few();
+	few[1]->at_drained = disturb_the_others;
+	stream_want_drained(&few[1]->stream);
+	for (int i = 0; i < FEW; i++) {
+		send_text_to(few[i], "ab");
+		send_text_to(few[i], "cd");
+	}
+	TURN_UNTIL(few[4]->end != NOT_ENDED);
+	assert_client_heard(few[0], "abcd!");
+	assert_client_heard(few[1], "abcd");
+	assert_client_heard(few[2], "abcd!");
+	assert_client_heard(few[3], "abcdnew");
+	assert_client_heard(few[4], "abcd");
+	assert_int_equal(few[4]->end, STREAM_END_ABORTED);
+	assert_int_equal(streams_counts(all)->waiting, 0);
+	close_few();
+}
+
+/* What an owner says when it is offered the rest again still counts for all of this turn. */
+static void nothing_is_written_before_owners_have_said_all(void **state)
+{
+	(void)state;
+	open_few();
+	few[1]->takes = 0;
+	assert_int_equal(write(few[1]->peer, "x", 1), 1);
+	TURN_UNTIL(few[1]->calls == 1);
+	few[1]->then = disturb_the_others;
+	for (int i = 0; i < FEW; i++) {
+		if (i == 1)
+			stream_resume(&few[1]->stream);
+		send_text_to(few[i], "ab");
+	}
+	TURN_UNTIL(few[4]->end != NOT_ENDED);
+	assert_client_heard(few[0], "!ab");
+	assert_client_heard(few[1], "ab");
+	assert_client_heard(few[2], "!ab");
+	assert_client_heard(few[3], "new");
+	assert_client_heard(few[4], "");
+	assert_int_equal(few[4]->end, STREAM_END_ABORTED);
+	close_few();
+}
+
+static void free_client(void *ctx, enum stream_end end, int err)
+{
+	struct client *c = ctx;
+
+	assert_int_equal(end, STREAM_END_ERROR);
+	assert_int_equal(err, EPIPE);
+	if (c == few[0])
+		few[0] = NULL;
+	free(c);
+}
+
+/* Each is as full, as dead, or as well as it is. */
+static void each_has_what_came_of_its_own(void **state)
+{
+	static const struct stream_handler frees = {on_bytes, free_client, on_drained};
+	struct frame *f = frame_new(1 << 20);
+
+	(void)state;
+	limits(2U << 20, 0, 0);
+	memset(f->data, 'x', f->len);
+	open_few();
+	few[0]->stream.handler = &frees;
+	stream_pause(&few[0]->stream); /* so that writing meets the end first */
+	loop_flush(loop);
+	(void)close(few[0]->peer); /* the test's way to end */
+	assert_true(stream_send(&few[1]->stream, f));
+	for (int i = 0; i < FEW; i++)
+		send_text_to(few[i], "ab");
+	frame_unref(f);
+	TURN_UNTIL(few[0] == NULL);
+	few[0] = NEW(struct client);
+	connect_client(few[0]);
+	assert_in_range(stream_waiting(&few[1]->stream), 1, (1 << 20) + 1);
+	assert_int_equal(streams_counts(all)->waiting, stream_waiting(&few[1]->stream));
+	assert_int_equal(few[1]->end, NOT_ENDED);
+	for (int i = 2; i < FEW; i++)
+		assert_client_heard(few[i], "ab");
+	close_few();
 }
 
 static void drained_comes_once(void **state)
@@ -536,6 +677,9 @@ int main(void)
 		TEST(a_full_buffer_that_nobody_uses_is_an_end),
 		TEST(a_turn_is_one_write),
 		TEST(a_turn_ends_in_time),
+		TEST(owners_are_told_when_all_is_written),
+		TEST(nothing_is_written_before_owners_have_said_all),
+		TEST(each_has_what_came_of_its_own),
 		TEST(drained_comes_once),
 		TEST(a_slow_reader_gets_all_of_it),
 		TEST(who_does_not_read_is_not_read_from),

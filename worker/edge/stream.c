@@ -160,20 +160,16 @@ static void output_is_empty(struct stream *s)
 	s->state = LINGERING;
 }
 
-/* One write; the rest waits until the socket is ready. */
-void stream_flush(struct stream *s)
+void stream_wrote(struct stream *s, ssize_t n)
 {
 	struct streams *all = s->all;
-	ssize_t n = 0;
 
-	if (!outq_is_empty(&s->out)) {
-		n = s->ops->write(s);
-		if (n < 0 && n != -EAGAIN) {
-			stream_die(s, STREAM_END_ERROR, (int)-n);
-			return;
-		}
-		all->counts.writes++;
+	if (n < 0 && n != -EAGAIN) {
+		stream_die(s, STREAM_END_ERROR, (int)-n);
+		return;
 	}
+	if (n != 0)
+		all->counts.writes++;
 	if (n > 0) {
 		all->counts.bytes_out += (uint64_t)n;
 		all->counts.waiting -= (uint64_t)n;
@@ -188,6 +184,17 @@ void stream_flush(struct stream *s)
 		set(s, CHOKED);
 	else if (s->out.bytes <= all->limits.pause_above / 2)
 		clear(s, CHOKED);
+}
+
+void stream_write(struct stream *s)
+{
+	stream_wrote(s, outq_is_empty(&s->out) ? 0 : s->ops->write(s));
+}
+
+void stream_settle(struct stream *s)
+{
+	if (s->state == DEAD)
+		return;
 	if (!has(s, CHOKED) && s->ops->pending(s))
 		stream_mark(s);
 	if (outq_is_empty(&s->out))
@@ -199,8 +206,10 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 	struct stream *s = arg;
 
 	(void)fd;
-	if (s->state != DEAD && (what & EV_WRITE))
-		stream_flush(s);
+	if (s->state != DEAD && (what & EV_WRITE)) {
+		stream_write(s);
+		stream_settle(s);
+	}
 	if ((what & EV_READ) && is_blocked(s))
 		watch(s, event_get_events(&s->ev) & EV_WRITE);
 	else if (s->state != DEAD && (what & EV_READ))

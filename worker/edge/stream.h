@@ -11,8 +11,9 @@
  * after on_bytes() returns.
  *
  * Writing: stream_send() only queues. At the end of the loop's turn each socket with output gets
- * one writev() with all of it; the rest waits for the socket. While more than `pause_above` bytes
- * wait, nothing is read from that client: it cannot make us answer more than it takes.
+ * one writev() with all of it; the rest waits for the socket. Sockets are written to in batches, so
+ * others may have been when an owner learns of its own. While more than `pause_above` bytes wait,
+ * nothing is read from that client: it cannot make us answer more than it takes.
  *
  * Ending: whatever the cause, on_closed() comes exactly once, at the end of a turn, never from
  * within a call of yours. After it the stream is dead, its fd closed, and the memory around it may

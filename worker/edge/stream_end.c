@@ -1,4 +1,4 @@
-/* How a stream ends, and the end of each turn. */
+/* How a stream ends. */
 #include "worker/edge/stream.h"
 
 #include <stdlib.h>
@@ -9,26 +9,7 @@
 #include "common/loop/loop.h"
 #include "worker/edge/stream_internal.h"
 
-#define TURN_LOOK 16	/* streams between two looks at the clock */
 #define RENEWALS_MAX 12 /* of the linger time, for a peer that still reads what we have for it */
-
-/*
- * An event that is made active runs behind all that are active already: after the sockets and
- * timers of this turn.
- */
-void stream_mark(struct stream *s)
-{
-	struct streams *all = s->all;
-
-	if (!has(s, ON_TURN)) {
-		set(s, ON_TURN);
-		STAILQ_INSERT_TAIL(&all->turn, s, turn);
-	}
-	if (!all->turn_set) {
-		all->turn_set = true;
-		event_active(&all->turn_ev, 0, 0);
-	}
-}
 
 void stream_die(struct stream *s, enum stream_end end, int err)
 {
@@ -40,8 +21,6 @@ void stream_die(struct stream *s, enum stream_end end, int err)
 	stream_mark(s);
 }
 
-/* ---- the end of the turn ---- */
-
 static void leave_closing(struct stream *s)
 {
 	if (s->deadline == 0)
@@ -50,8 +29,7 @@ static void leave_closing(struct stream *s)
 	s->deadline = 0;
 }
 
-/* The owner may free the stream in on_closed(): nothing touches it afterwards. */
-static void bury(struct stream *s)
+void stream_bury(struct stream *s)
 {
 	int fd = event_get_fd(&s->ev);
 
@@ -64,87 +42,6 @@ static void bury(struct stream *s)
 	free(s->left);
 	s->all->counts.open--;
 	s->handler->on_closed(s->ctx, (enum stream_end)s->end, s->err);
-}
-
-static void end_of_turn(struct stream *s)
-{
-	clear(s, ON_TURN);
-	if (s->state == OPEN && has(s, OFFER_AGAIN) && !has(s, PAUSED)) {
-		clear(s, OFFER_AGAIN);
-		stream_offer_left(s);
-	}
-	if (s->state == OPEN && !has(s, PAUSED) && !has(s, CHOKED) && s->ops->pending(s))
-		stream_read(s);
-	if (s->state != DEAD && !has(s, WANT_WRITE))
-		stream_flush(s);
-	if (s->state != DEAD) {
-		stream_watch(s);
-		return;
-	}
-	if (has(s, ON_TURN)) /* died just now: it is on the list again */
-		return;
-	bury(s);
-}
-
-/* Returns the first whose turn has not ended; those behind it follow on the list. */
-static struct stream *end_turns(struct turn_list *list, usec_t until)
-{
-	struct stream *s;
-	unsigned n = 0;
-
-	while ((s = STAILQ_FIRST(list)) != NULL) {
-		if (n > 0 && n % TURN_LOOK == 0 && clock_mono() >= until)
-			break;
-		STAILQ_REMOVE_HEAD(list, turn);
-		end_of_turn(s);
-		n++;
-	}
-	return s;
-}
-
-void streams_watch_behind(struct streams *all, void (*on_behind)(void *ctx, bool behind), void *ctx)
-{
-	all->on_behind = on_behind;
-	all->behind_ctx = ctx;
-}
-
-static void set_behind(struct streams *all, bool behind)
-{
-	if (all->behind == behind)
-		return;
-	all->behind = behind;
-	if (all->on_behind != NULL)
-		all->on_behind(all->behind_ctx, behind);
-}
-
-/*
- * Thousands of sockets with megabytes for each would keep timers, the lane and its heartbeats
- * waiting for seconds: the rest has its turn after them.
- */
-void stream_on_turn(evutil_socket_t fd, short what, void *arg)
-{
-	struct streams *all = arg;
-	struct turn_list list = STAILQ_HEAD_INITIALIZER(list);
-
-	(void)fd;
-	(void)what;
-	all->turn_set = false;
-	STAILQ_CONCAT(&list, &all->turn);
-	if (end_turns(&list, clock_mono() + all->limits.turn) == NULL) {
-		set_behind(all, false);
-		return;
-	}
-	set_behind(all, true);
-	STAILQ_CONCAT(&list, &all->turn);
-	STAILQ_CONCAT(&all->turn, &list);
-	all->turn_set = true;
-	event_active(&all->turn_ev, 0, 0);
-}
-
-void streams_finish(struct streams *all)
-{
-	while (!STAILQ_EMPTY(&all->turn))
-		(void)end_turns(&all->turn, USEC_NEVER);
 }
 
 /* ---- closing ---- */

@@ -4,6 +4,8 @@
 
 #include "worker/edge/stream.h"
 
+#define STREAM_BATCH 64
+
 /* OPEN → CLOSING → LINGERING → DEAD; any may go to DEAD at once. */
 enum state {
 	OPEN = 1,
@@ -32,11 +34,21 @@ struct stream_left {
 TAILQ_HEAD(closing_list, stream);
 STAILQ_HEAD(turn_list, stream);
 
+/* Streams whose turn ends together, each once. */
+struct stream_batch {
+	unsigned n;
+	struct {
+		struct stream *stream;
+		bool written; /* in this turn, or would have been if there were output */
+	} row[STREAM_BATCH];
+};
+
 struct streams {
 	struct loop *loop;
 	struct stream_limits limits;
 	struct stream_counts counts;
 	struct turn_list turn;
+	struct stream_batch batch;
 	struct closing_list closing;
 	struct event turn_ev;
 	struct event closing_ev;
@@ -74,11 +86,23 @@ void stream_offer_left(struct stream *s);
 /* One read, and what came to the owner. */
 void stream_read(struct stream *s);
 
-/* One write; the rest waits until the socket is ready. */
-void stream_flush(struct stream *s);
+/* One write, if there is output; calls nobody. */
+void stream_write(struct stream *s);
+
+/*
+ * What became of a write: n as ops->write() returns it, 0 if there was nothing to write. What is
+ * left waits until the socket is ready. Calls nobody.
+ */
+void stream_wrote(struct stream *s, ssize_t n);
+
+/* The owner's part, after either of them. */
+void stream_settle(struct stream *s);
 
 /* Watches the socket for what the state asks for. */
 void stream_watch(struct stream *s);
+
+/* Closes the fd and tells the owner, who may free the stream: nothing touches it afterwards. */
+void stream_bury(struct stream *s);
 
 /* Callbacks of the events in struct streams. */
 void stream_on_turn(evutil_socket_t fd, short what, void *arg);

@@ -16,7 +16,7 @@
 #include "common/base/mem.h"
 
 #define FILES_RESERVED 128UL /* descriptors of a load process that are no connections */
-#define PER_SOURCE 20000     /* connections of one address: less than it has ports */
+#define PER_SOURCE 1000 /* connections of one address: with many, free ports are hard to find */
 #define LINES_MAX 10000
 #define CONNECTIONS_MAX 4000000
 #define EVENT_SIZE_MAX 1000000

@@ -312,6 +312,16 @@ static void open_state(struct worker *w)
 	w->api = api_new(conf);
 }
 
+static void use_uring(struct worker *w)
+{
+	int r = streams_use_uring(w->streams);
+
+	if (r < 0)
+		log_warning("worker.io_uring", "used=no error=%d", -r);
+	else
+		log_notice("worker.io_uring", "used=yes");
+}
+
 static void open_loop(struct worker *w)
 {
 	struct stream_limits limits = {
@@ -326,6 +336,8 @@ static void open_loop(struct worker *w)
 	w->wheel = wheel_new(loop_now(w->loop), on_timer, w);
 	w->streams = streams_new(w->loop, &limits);
 	streams_watch_behind(w->streams, on_behind, w);
+	if (w->conf->worker.io_uring)
+		use_uring(w);
 	w->tick = event_of(w, -1, EV_PERSIST, on_tick);
 	w->again = event_of(w, -1, 0, on_again);
 	w->signals[0] = event_of(w, SIGTERM, EV_SIGNAL | EV_PERSIST, on_signal);

@@ -12,7 +12,7 @@ import sys
 # Foreign headers that mean I/O, processes or a library: only rows that list them may use them.
 GUARDED = (
     "arpa/inet.h", "bsd/", "curl/", "event2/", "getopt.h", "grp.h", "hiredis/", "json-c/",
-    "libpq-fe.h", "netdb.h", "netinet/", "openssl/", "poll.h", "pwd.h", "signal.h", "sys/epoll.h",
+    "libpq-fe.h", "liburing.h", "netdb.h", "netinet/", "openssl/", "poll.h", "pwd.h", "signal.h", "sys/epoll.h",
     "sys/inotify.h", "sys/prctl.h", "sys/resource.h", "sys/signalfd.h", "sys/socket.h",
     "sys/timerfd.h", "sys/uio.h", "sys/un.h", "sys/wait.h", "syslog.h", "systemd/", "uthash.h",
     "zlib.h", "zmq.h")

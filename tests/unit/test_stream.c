@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +16,7 @@
 
 #include "common/base/mem.h"
 #include "common/loop/loop.h"
+#include "worker/edge/uring.h"
 
 #define NOT_ENDED 99
 
@@ -33,6 +35,7 @@ struct client {
 	void (*at_drained)(struct client *c);
 };
 
+static bool with_ring; /* by the command line: all of it must be the same */
 static struct loop *loop;
 static struct streams *all;
 static struct client *one;
@@ -95,6 +98,8 @@ static int setup(void **state)
 	(void)state;
 	loop = loop_new();
 	all = streams_new(loop, &(struct stream_limits){0});
+	if (with_ring)
+		assert_int_equal(streams_use_uring(all), 0);
 	one = NEW(struct client);
 	connect_client(one);
 	return 0;
@@ -668,7 +673,20 @@ static void one_ends_another(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-int main(void)
+/* Whether a ring can be had; says so to the harness if not. */
+static bool has_ring(void)
+{
+	struct uring *u;
+	int r = uring_new(&u);
+
+	if (r == 0)
+		uring_free(u);
+	else
+		(void)printf("1..0 # SKIP no io_uring: %s\n", strerror(-r));
+	return r == 0;
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(bytes_come_in_one_piece_with_what_was_left),
@@ -694,5 +712,8 @@ int main(void)
 		TEST(one_ends_another),
 	};
 
+	with_ring = argc > 1 && strcmp(argv[1], "io_uring") == 0;
+	if (with_ring && !has_ring())
+		return 0;
 	return cmocka_run_group_tests_name("stream", tests, NULL, NULL);
 }

@@ -367,7 +367,15 @@ void streams_free(struct streams *all)
 		die("streams_free() with open streams");
 	(void)event_del(&all->turn_ev); /* cannot fail: both were assigned */
 	(void)event_del(&all->closing_ev);
+	uring_free(all->uring);
 	free(all);
+}
+
+int streams_use_uring(struct streams *all)
+{
+	if (all->uring != NULL)
+		return 0;
+	return uring_new(&all->uring);
 }
 
 const struct stream_counts *streams_counts(const struct streams *all)

@@ -11,7 +11,7 @@
  * after on_bytes() returns.
  *
  * Writing: stream_send() only queues. At the end of the loop's turn each socket with output gets
- * one writev() with all of it; the rest waits for the socket. Sockets are written to in batches, so
+ * one write with all of it; the rest waits for the socket. Sockets are written to in batches, so
  * others may have been when an owner learns of its own. While more than `pause_above` bytes wait,
  * nothing is read from that client: it cannot make us answer more than it takes.
  *
@@ -90,6 +90,8 @@ struct stream_counts {
 
 /* How bytes get in and out of the fd: plain sockets here, TLS elsewhere. */
 struct stream_ops {
+	/* write() is sendmsg() of the output queue as it is; others may make that call. */
+	bool bare;
 	/* Bytes read; 0 at the end of the stream; -errno, -EAGAIN for "not now". */
 	ssize_t (*read)(struct stream *s, void *to, size_t n);
 	/* Bytes written of the output queue, or -errno. Must not call outq_written(). */
@@ -129,6 +131,12 @@ struct stream {
  */
 MALLOC_LIKE struct streams *streams_new(struct loop *loop, const struct stream_limits *limits);
 void streams_free(struct streams *all);
+/*
+ * From now on writes for several sockets are one system call, with the same outcome. -errno, and
+ * all stays as it is, where there is no io_uring: see uring_new(). Should it fail later, a line of
+ * the log says so, and each socket has its own system call again.
+ */
+MUST_CHECK int streams_use_uring(struct streams *all);
 /*
  * on_behind() is called when the end of a turn was not finished in its time, and when it is after
  * all: whoever brings new output should bring none meanwhile, or it gathers without bound.

@@ -3,8 +3,9 @@
 #define WORKER_EDGE_STREAM_INTERNAL_H
 
 #include "worker/edge/stream.h"
+#include "worker/edge/uring.h"
 
-#define STREAM_BATCH 64
+#define STREAM_BATCH URING_SENDS
 
 /* OPEN → CLOSING → LINGERING → DEAD; any may go to DEAD at once. */
 enum state {
@@ -48,6 +49,7 @@ struct streams {
 	struct stream_limits limits;
 	struct stream_counts counts;
 	struct turn_list turn;
+	struct uring *uring; /* NULL: each write is a system call of its own */
 	struct stream_batch batch;
 	struct closing_list closing;
 	struct event turn_ev;

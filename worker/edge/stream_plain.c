@@ -49,6 +49,7 @@ static bool plain_pending(const struct stream *s)
 }
 
 const struct stream_ops stream_plain = {
+	.bare = true,
 	.read = plain_read,
 	.write = plain_write,
 	.shutdown = plain_shutdown,

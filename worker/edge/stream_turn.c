@@ -6,10 +6,12 @@
 #include "worker/edge/stream.h"
 
 #include "common/base/clock.h"
+#include "common/log/log.h"
 #include "worker/edge/stream_internal.h"
 
 #define BATCH_PLAIN 16	       /* streams between two looks at the clock */
 #define BATCH_BYTES (1U << 20) /* of output, after which a batch is full */
+#define RING_WORTH 2	       /* sends; one alone costs the same either way */
 
 /*
  * An event that is made active runs behind all that are active already: after the sockets and
@@ -48,13 +50,15 @@ static void read_on(struct stream *s)
 }
 
 /* From the front of the list. What is marked from now on has its turn in a later batch. */
-static void take_batch(struct stream_batch *batch, struct turn_list *list)
+static void take_batch(struct streams *all, struct turn_list *list)
 {
+	struct stream_batch *batch = &all->batch;
+	unsigned most = all->uring != NULL ? STREAM_BATCH : BATCH_PLAIN;
 	struct stream *s;
 	size_t bytes = 0;
 
 	batch->n = 0;
-	while (batch->n < BATCH_PLAIN && bytes < BATCH_BYTES && (s = STAILQ_FIRST(list)) != NULL) {
+	while (batch->n < most && bytes < BATCH_BYTES && (s = STAILQ_FIRST(list)) != NULL) {
 		STAILQ_REMOVE_HEAD(list, turn);
 		clear(s, ON_TURN);
 		read_on(s);
@@ -63,15 +67,57 @@ static void take_batch(struct stream_batch *batch, struct turn_list *list)
 	}
 }
 
-static void write_batch(struct stream_batch *batch)
+/* Whether a ring can do what ops->write() does, for less. */
+static bool suits_ring(const struct stream *s)
 {
+	return s->ops->bare && !outq_is_empty(&s->out) && s->out.count <= URING_FRAMES;
+}
+
+static void give_up_ring(struct streams *all, int err)
+{
+	log_warning("worker.io_uring", "failed error=%d", err);
+	uring_free(all->uring);
+	all->uring = NULL;
+}
+
+static void write_together(struct streams *all, struct stream **senders, struct uring_send *sends,
+			   unsigned n)
+{
+	int r;
+
+	if (n < RING_WORTH) {
+		for (unsigned i = 0; i < n; i++)
+			stream_write(senders[i]);
+		return;
+	}
+	r = uring_send(all->uring, sends, n);
+	for (unsigned i = 0; i < n; i++)
+		stream_wrote(senders[i], sends[i].result);
+	if (r < 0)
+		give_up_ring(all, -r);
+}
+
+static void write_batch(struct streams *all)
+{
+	struct stream_batch *batch = &all->batch;
+	struct stream *senders[STREAM_BATCH];
+	struct uring_send sends[STREAM_BATCH];
+	unsigned n = 0;
+
 	for (unsigned i = 0; i < batch->n; i++) {
 		struct stream *s = batch->row[i].stream;
 
 		batch->row[i].written = s->state != DEAD && !has(s, WANT_WRITE);
-		if (batch->row[i].written)
+		if (!batch->row[i].written)
+			continue;
+		if (all->uring != NULL && suits_ring(s)) {
+			sends[n] = (struct uring_send){.fd = stream_fd(s), .out = &s->out};
+			senders[n++] = s;
+		} else {
 			stream_write(s);
+		}
 	}
+	write_together(all, senders, sends, n);
 }
 
 static void end_of_turn(struct stream *s, bool written)
@@ -96,8 +142,8 @@ static void end_batch(struct stream_batch *batch)
 static bool end_turns(struct streams *all, struct turn_list *list, usec_t until)
 {
 	for (;;) {
-		take_batch(&all->batch, list);
-		write_batch(&all->batch);
+		take_batch(all, list);
+		write_batch(all);
 		end_batch(&all->batch);
 		if (STAILQ_EMPTY(list))
 			return true;

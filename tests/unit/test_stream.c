@@ -36,6 +36,7 @@ struct client {
 };
 
 static bool with_ring; /* by the command line: all of it must be the same */
+static int ring_fd;    /* the kernel gives the lowest one that is free */
 static struct loop *loop;
 static struct streams *all;
 static struct client *one;
@@ -98,6 +99,8 @@ static int setup(void **state)
 	(void)state;
 	loop = loop_new();
 	all = streams_new(loop, &(struct stream_limits){0});
+	ring_fd = dup(STDERR_FILENO);
+	assert_int_equal(close(ring_fd), 0);
 	if (with_ring)
 		assert_int_equal(streams_use_uring(all), 0);
 	one = NEW(struct client);
@@ -453,6 +456,26 @@ static void each_has_what_came_of_its_own(void **state)
 	close_few();
 }
 
+/* Whoever was in the batch has all of it with the next turns. */
+static void a_ring_that_breaks_loses_nothing(void **state)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void)state;
+	open_few();
+	if (with_ring)
+		assert_int_equal(dup2(null, ring_fd), ring_fd);
+	assert_int_equal(close(null), 0);
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < FEW; i++)
+			send_text_to(few[i], "ab");
+		TURN_UNTIL(streams_counts(all)->waiting == 0);
+		for (int i = 0; i < FEW; i++)
+			assert_client_heard(few[i], "ab");
+	}
+	close_few();
+}
+
 static void drained_comes_once(void **state)
 {
 	(void)state;
@@ -698,6 +721,7 @@ int main(int argc, char **argv)
 		TEST(owners_are_told_when_all_is_written),
 		TEST(nothing_is_written_before_owners_have_said_all),
 		TEST(each_has_what_came_of_its_own),
+		TEST(a_ring_that_breaks_loses_nothing),
 		TEST(drained_comes_once),
 		TEST(a_slow_reader_gets_all_of_it),
 		TEST(who_does_not_read_is_not_read_from),

@@ -117,7 +117,7 @@ void session_ws_leave(struct session *s)
 	hub_unsubscribe_all(w->hub, &s->sub);
 	session_pusher_done(s);
 	if (s->state == SESSION_OPEN) {
-		if (worker_may_log(w))
+		if (worker_may_log(w, &w->log_closed, "client.closed"))
 			log_info("client.closed", "socket_id=%.*s code=%u seconds=%llu",
 				 SLICE_ARG(session_socket_id(s, text)), ws->close_code,
 				 (unsigned long long)((worker_now(w) - ws->opened) / USEC_PER_SEC));
@@ -227,7 +227,7 @@ static void establish(struct session *s)
 	app_count(s->app, 1);
 	w->websockets++;
 
-	if (worker_may_log(w))
+	if (worker_may_log(w, &w->log_connected, "client.connected"))
 		log_info("client.connected", "socket_id=%.*s address=%.*s app=%.*s",
 			 SLICE_ARG(session_socket_id(s, text)), SLICE_ARG(session_address(s)),
 			 SLICE_ARG(s->app->id));

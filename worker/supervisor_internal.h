@@ -66,7 +66,7 @@ void supervisor_close_listeners(struct supervisor *sv, const struct slot *except
 
 /* Which program this is. */
 void supervisor_find_program(struct supervisor *sv);
-/* Another one stands in its place. */
+/* Another one stands in its place, or one of its libraries was replaced. */
 bool supervisor_has_successor(const struct supervisor *sv);
 /* Asks it whether it could take over; then exec follows. */
 void supervisor_ask_successor(struct supervisor *sv);

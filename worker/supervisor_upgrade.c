@@ -27,6 +27,7 @@
 #define VARIABLE "CHAT_HANDOVER"
 #define CHECK_WITHIN (10 * USEC_PER_SEC)
 #define SELF "/proc/self/exe"
+#define MAPS "/proc/self/maps"
 
 /* ---- whether there is another program ---- */
 
@@ -39,6 +40,33 @@ void supervisor_find_program(struct supervisor *sv)
 	sv->program = n > 0 && n < PATH_MAX ? slice_dup(slice_of(path, (size_t)n)) : NULL;
 }
 
+/* "7f0c… r-xp … /usr/lib/x86_64-linux-gnu/libzmq.so.5.2.4 (deleted)": code whose file is gone. */
+static bool is_gone(const char *line)
+{
+	const char *rights = strchr(line, ' ');
+	const char *path = strchr(line, '/');
+
+	return rights != NULL && path != NULL && rights[1] != '\0' && rights[2] != '\0' &&
+	       rights[3] == 'x' && strstr(path, " (deleted)") != NULL;
+}
+
+/* A library was replaced: an upgrade of another package, as needrestart(1) finds it too. */
+static bool has_old_libraries(void)
+{
+	FILE *maps = fopen(MAPS, "re");
+	char *line = NULL;
+	size_t room = 0;
+	bool found = false;
+
+	if (maps == NULL)
+		return false;
+	while (!found && getline(&line, &room, maps) > 0)
+		found = is_gone(line);
+	free(line);
+	(void)fclose(maps); /* it was only read */
+	return found;
+}
+
 bool supervisor_has_successor(const struct supervisor *sv)
 {
 	struct stat there;
@@ -47,7 +75,7 @@ bool supervisor_has_successor(const struct supervisor *sv)
 	if (sv->program == NULL || sv->options.argv == NULL || stat(SELF, &self) != 0 ||
 	    stat(sv->program, &there) != 0)
 		return false;
-	return there.st_dev != self.st_dev || there.st_ino != self.st_ino;
+	return there.st_dev != self.st_dev || there.st_ino != self.st_ino || has_old_libraries();
 }
 
 /* The command line with one more word. */

@@ -65,11 +65,6 @@ bool worker_is_up(const struct worker *w)
 	return worker_up(w);
 }
 
-bool worker_is_draining(const struct worker *w)
-{
-	return w->draining;
-}
-
 uint32_t worker_sockets(const struct worker *w)
 {
 	return w->sockets;
@@ -80,10 +75,10 @@ uint32_t worker_websockets(const struct worker *w)
 	return w->websockets;
 }
 
-bool worker_may_log(struct worker *w)
+bool worker_may_log(struct worker *w, struct log_limit *limit, const char *event)
 {
-	return log_enabled(LOG_LEVEL_INFO) && log_allowed(&w->log_client, w->conf->log.client_lines,
-							  worker_now(w), "client.lines");
+	return log_enabled(LOG_LEVEL_INFO) &&
+	       log_allowed(limit, w->conf->log.client_lines, worker_now(w), event);
 }
 
 /* What a large snapshot has left behind is not kept. */
@@ -191,7 +186,7 @@ static void on_starved(void *ctx, int err)
 {
 	struct worker *w = ctx;
 
-	if (log_allowed(&w->log_client, 1, worker_now(w), "worker.no_descriptors"))
+	if (log_allowed(&w->log_full, 1, worker_now(w), "worker.no_descriptors"))
 		log_err("worker.no_descriptors", "error=%d sockets=%u", err, w->sockets);
 }
 

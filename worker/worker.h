@@ -82,7 +82,6 @@ usec_t worker_now(const struct worker *w);
 bool worker_is_welcomed(const struct worker *w);
 /* The broker is there and knows our state. */
 bool worker_is_up(const struct worker *w);
-bool worker_is_draining(const struct worker *w);
 /* Client sockets, WebSockets among them. */
 uint32_t worker_sockets(const struct worker *w);
 uint32_t worker_websockets(const struct worker *w);

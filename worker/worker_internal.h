@@ -103,7 +103,9 @@ struct worker {
 	struct buf scratch; /* strings of the message being decoded */
 	struct buf member;  /* strings of its channel_data */
 	struct ws_limits ws_limits;
-	struct log_limit log_client;
+	struct log_limit log_connected;
+	struct log_limit log_closed;
+	struct log_limit log_full;
 	struct worker_counts counts;
 };
 
@@ -134,8 +136,8 @@ static inline bool worker_send_encoded(struct worker *w, bool encoded, uint8_t k
 /* For what must arrive if the broker of today is to know the truth: closes, unsubscribes. */
 void worker_send_surely(struct worker *w, uint8_t kind);
 
-/* Whether a line that clients cause is to be written now. */
-bool worker_may_log(struct worker *w);
+/* Whether a line that clients cause is to be written now; each event has a limit of its own. */
+bool worker_may_log(struct worker *w, struct log_limit *limit, const char *event);
 
 /* Empties w->out; a large one is given back. */
 void worker_out_done(struct worker *w);

@@ -52,11 +52,6 @@ struct app *worker_chat_app(const struct worker *w)
 	return w->chat_app;
 }
 
-bool worker_is_draining(const struct worker *w)
-{
-	return w->draining;
-}
-
 uint64_t worker_new_req(struct worker *w)
 {
 	(void)w;

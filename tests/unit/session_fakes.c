@@ -137,8 +137,10 @@ bool worker_is_welcomed(const struct worker *w)
 	return w->welcomed;
 }
 
-bool worker_may_log(struct worker *w)
+bool worker_may_log(struct worker *w, struct log_limit *limit, const char *event)
 {
+	(void)limit;
+	(void)event;
 	(void)w;
 	return false;
 }

@@ -163,7 +163,12 @@ class Load:
                 call("GET", "/up")
                 Socket().close()
                 self.counts["connected"] += 1
-            except (OSError, Closed, AssertionError, http.client.HTTPException) as e:
+            except Closed as e:
+                if e.args[0] == 4200:  # accepted by a worker that was told to go meanwhile
+                    self.counts["told to come back"] += 1
+                else:
+                    self.fault("short", e)
+            except (OSError, AssertionError, http.client.HTTPException) as e:
                 self.fault("short", e)
 
     def kept(self):

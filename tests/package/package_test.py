@@ -60,13 +60,15 @@ def package_of(folder):
 
 
 def next_version(deb, folder):
-    """The same under a higher version: every file comes anew, programs too."""
+    """A higher version: every file comes anew, programs too, and the configuration is another."""
     tree = folder / "next"
     version = deb.name.split("_")[1]
     subprocess.run(["dpkg-deb", "-R", deb, tree], check=True)
     control = tree / "DEBIAN/control"
     control.write_text(control.read_text().replace(f"Version: {version}\n",
                                                    f"Version: {version}{BEHIND}\n"))
+    with open(tree / "etc/chat/chat.conf", "a", encoding="utf-8") as conf:
+        conf.write("# The next version has more to say.\n")
     result = folder / deb.name.replace(version, version + BEHIND)
     subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, result], check=True,
                    stdout=subprocess.DEVNULL)
@@ -93,11 +95,13 @@ def check_package(folder):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0 and not done.stdout.strip(), done.stdout
 
-    step("programs are hardened, units are confined")
+    step("debug symbols are there, programs are hardened, units are confined")
+    assert len(list(folder.glob("chat-server-dbgsym_*.deb"))) == 1
     with tempfile.TemporaryDirectory() as unpacked:
         subprocess.run(["dpkg-deb", "-x", package_of(folder), unpacked], check=True)
         root = pathlib.Path(unpacked)
-        for program in ("usr/sbin/chat-broker", "usr/sbin/chat-worker", "usr/bin/chatctl"):
+        for program in ("usr/sbin/chat-broker", "usr/sbin/chat-worker", "usr/bin/chatctl",
+                        "usr/bin/chat-bench"):
             check_program(root / program)
         for unit in root.glob("lib/systemd/system/*.service"):
             subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=15", unit],
@@ -129,7 +133,8 @@ def dependencies(deb):
     text = subprocess.run(["dpkg-deb", "-f", deb, "Pre-Depends", "Depends"], check=True, text=True,
                           stdout=subprocess.PIPE).stdout
     names = re.findall(r"(?:^[\w-]+: |, )([a-z0-9][a-z0-9+.-]+)", text, re.M)
-    return sorted({*names, "systemd", "systemd-sysv", "dbus", "postgresql", "apparmor", "iproute2"})
+    return sorted({*names, "systemd", "systemd-sysv", "dbus", "postgresql", "apparmor", "iproute2",
+                   "needrestart"})
 
 
 def image(deb):
@@ -183,7 +188,8 @@ def check_installed(m):
     for unit in UNITS:
         assert m.run("systemctl", "is-enabled", unit).stdout.strip() == "enabled", unit
         assert not is_active(m, unit), f"{unit} was started before it was configured"
-    for page in (("8", "chat-broker"), ("8", "chat-worker"), ("8", "chatctl"), ("5", "chat.conf")):
+    for page in (("8", "chat-broker"), ("8", "chat-worker"), ("8", "chatctl"), ("1", "chat-bench"),
+                 ("5", "chat.conf")):
         assert m.path(f"/usr/share/man/man{page[0]}/{page[1]}.{page[0]}.gz").exists(), page
     assert m.path("/usr/share/bash-completion/completions/chatctl").exists()
 
@@ -337,8 +343,42 @@ def lose_supervisor(m, env):
     chat(m, env)
 
 
+def restart(m, env):
+    step("a restart of the workers under load refuses no connection either")
+    with nobody_refused(m, env):
+        m.run("systemctl", "restart", "chat-worker")
+    chat(m, env)
+
+
+def wanting_restart(m):
+    """Units of ours that needrestart finds with old libraries."""
+    shown = m.run("needrestart", "-b", "-l").stdout
+    return set(re.findall(r"^NEEDRESTART-SVC: (chat-\S+)", shown, re.M))
+
+
+def upgrade_library(m, env):
+    step("a library is upgraded: needrestart finds both daemons, and nobody is refused")
+    assert not wanting_restart(m)
+    library, = {m.path(f"/usr/lib/{name}").resolve() for name in m.run(
+        "sh", "-c", "cd /usr/lib && ls */libzmq.so.5").stdout.split()}
+    shutil.copy2(library, f"{library}.new")
+    os.rename(f"{library}.new", library)
+    assert wanting_restart(m) == {"chat-broker.service", "chat-worker.service"}
+    before = supervisor(m)
+    count = len(running(m, "chat-worker"))
+    with nobody_refused(m, env):
+        m.run("needrestart", "-r", "a", "-l")
+        wait_for("the end of the old workers",
+                 lambda: not wanting_restart(m) and len(running(m, "chat-worker")) == count)
+    assert supervisor(m) == before, "the workers were restarted, not reloaded"
+    chat(m, env)
+
+
 def upgrade(m, env, deb):
-    step("an upgrade under load refuses no connection")
+    step("an upgrade under load refuses no connection and keeps the edited configuration")
+    conf = m.path("/etc/chat/chat.conf")
+    mine = conf.read_text() + "# This line is the administrator's.\n"
+    conf.write_text(mine)
     before = supervisor(m)
     with nobody_refused(m, env):
         install(m, deb)
@@ -347,6 +387,7 @@ def upgrade(m, env, deb):
         assert not any("deleted" in line for line in running(m, "chat-broker"))
         # In place: the listeners were never closed.
         assert supervisor(m) == before
+    assert conf.read_text() == mine
     chat(m, env)
 
 
@@ -390,6 +431,8 @@ def main():
             refusals(m)
             chat(m, env)
             lose_supervisor(m, env)
+            restart(m, env)
+            upgrade_library(m, env)
             upgrade(m, env, next_version(package_of(this), scratch))
             remove(m, before)
     print("all of it works")

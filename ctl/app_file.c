@@ -10,6 +10,7 @@
 #include "common/base/encode.h"
 #include "common/crypto/random.h"
 #include "ctl/commands.h"
+#include "ctl/outcome.h"
 
 #define FIRST_ID "chat"
 
@@ -78,7 +79,7 @@ int app_file_make(const struct conf *conf, const char *file, const char *id, str
 	return r == -EEXIST ? CTL_REFUSED : CTL_IO;
 }
 
-int app_file_first(const struct conf *conf, const char *file, bool dry_run)
+int app_file_first(const struct conf *conf, const char *file, bool dry_run, struct outcome *o)
 {
 	struct app_file made;
 	int status;
@@ -96,9 +97,12 @@ int app_file_first(const struct conf *conf, const char *file, bool dry_run)
 	status = app_file_make(conf, file, FIRST_ID, &made);
 	if (status != CTL_OK)
 		return status;
-	(void)printf("application " FIRST_ID " made in %s; chatctl export-env shows how to reach "
-		     "it\n",
-		     made.path);
+	if (o->json)
+		outcome_add(o, "application " FIRST_ID, "made");
+	else
+		(void)printf("application " FIRST_ID " made in %s; chatctl export-env shows how to "
+			     "reach it\n",
+			     made.path);
 	explicit_bzero(&made, sizeof(made));
 	return CTL_OK;
 }

@@ -6,6 +6,7 @@
 
 #include "common/base/macros.h"
 #include "common/conf/conf.h"
+#include "ctl/outcome.h"
 
 #define APP_KEY_BYTES 10
 #define APP_SECRET_BYTES 20
@@ -30,6 +31,7 @@ MUST_CHECK int app_file_make(const struct conf *conf, const char *file, const ch
  * The first application of a new installation, named "chat", unless there is one. `dry_run`: only
  * says so, as a comment of SQL. Gives an exit status.
  */
-MUST_CHECK int app_file_first(const struct conf *conf, const char *file, bool dry_run);
+MUST_CHECK int app_file_first(const struct conf *conf, const char *file, bool dry_run,
+			      struct outcome *o);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "ctl/commands.h"
 #include "ctl/db.h"
+#include "ctl/outcome.h"
 
 /* $1 name, $2 owner, $3 direct, $4 ... the other users */
 static PGresult *create(PGconn *db, const struct args *args)
@@ -144,8 +145,9 @@ static int change(PGconn *db, const char *sql, const char *chat, const char *use
 	return status;
 }
 
-static int change_all(const struct args *args, const char *sql)
+static int change_all(const struct args *args, const char *sql, const char *result)
 {
+	struct outcome o;
 	unsigned long long chat;
 	PGconn *db;
 	int status;
@@ -158,21 +160,25 @@ static int change_all(const struct args *args, const char *sql)
 	status = db_open(args, &db);
 	if (status != CTL_OK)
 		return status;
+	outcome_begin(&o, args->json, false);
 	for (size_t i = 0; i < args->nusers; i++) {
 		int one = change(db, sql, args->operands[0], args->users[i]);
 
+		outcome_add(&o, args->users[i], one == CTL_OK ? result : "refused");
 		status = MAX(status, one);
 	}
+	outcome_end(&o);
 	PQfinish(db);
 	return status;
 }
 
 int command_chat_add_user(const struct args *args)
 {
-	return change_all(args, "SELECT status FROM chat.add_participant($1::bigint, $2)");
+	return change_all(args, "SELECT status FROM chat.add_participant($1::bigint, $2)", "added");
 }
 
 int command_chat_remove_user(const struct args *args)
 {
-	return change_all(args, "SELECT status FROM chat.remove_participant($1::bigint, $2)");
+	return change_all(args, "SELECT status FROM chat.remove_participant($1::bigint, $2)",
+			  "removed");
 }

@@ -9,9 +9,13 @@
 #include "common/base/slice.h"
 #include "ctl/commands.h"
 #include "ctl/db.h"
+#include "ctl/outcome.h"
+
+#define ERROR_MAX 2048
 
 struct checking {
 	PGconn *db;
+	struct outcome *o;
 	struct pg_stmts stmts;
 	unsigned checked;
 	unsigned faults;
@@ -20,17 +24,18 @@ struct checking {
 
 /* ---- what is said ---- */
 
-static void blame(struct checking *k, const struct pg_stmt *s)
+static void blame(struct checking *k, const struct pg_stmt *s, const char *text)
 {
 	k->faults++;
 	if (s->own != NULL)
-		(void)fprintf(stderr, "chatctl: [sql \"%s\"] query: ", s->name);
+		outcome_find(k->o, "statement", FINDING_WRONG, "[sql \"%s\"] query: %s", s->name,
+			     text);
 	else
-		(void)fprintf(stderr, "chatctl: statement %s: ", s->name);
+		outcome_find(k->o, "statement", FINDING_WRONG, "statement %s: %s", s->name, text);
 }
 
 /* The server counts characters from 1. */
-static void say_place(const char *text, unsigned long long position)
+static void put_place(struct buf *out, const char *text, unsigned long long position)
 {
 	unsigned long long line = 1;
 	unsigned long long column = 1;
@@ -45,7 +50,7 @@ static void say_place(const char *text, unsigned long long position)
 			column = 1;
 		}
 	}
-	(void)fprintf(stderr, "line %llu, column %llu: ", line, column);
+	(void)buf_printf(out, "line %llu, column %llu: ", line, column);
 }
 
 static void say_error(struct checking *k, const struct pg_stmt *s, const PGresult *r)
@@ -54,17 +59,20 @@ static void say_error(struct checking *k, const struct pg_stmt *s, const PGresul
 	const char *message = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
 	const char *hint = PQresultErrorField(r, PG_DIAG_MESSAGE_HINT);
 	unsigned long long at;
+	struct buf out;
 
 	if (PQstatus(k->db) != CONNECTION_OK) {
 		k->lost = true;
 		(void)fprintf(stderr, "chatctl: %s", PQerrorMessage(k->db));
 		return;
 	}
-	blame(k, s);
+	buf_init(&out, ERROR_MAX);
 	if (position != NULL && slice_to_u64(slice_str(position), &at))
-		say_place(s->text, at);
-	(void)fprintf(stderr, "%s%s%s\n", message != NULL ? message : "refused",
-		      hint != NULL ? ". " : "", hint != NULL ? hint : "");
+		put_place(&out, s->text, at);
+	(void)buf_printf(&out, "%s%s%s", message != NULL ? message : "refused",
+			 hint != NULL ? ". " : "", hint != NULL ? hint : "");
+	blame(k, s, buf_ok(&out) ? buf_cstr(&out) : "refused");
+	buf_done(&out);
 }
 
 /* ---- statements ---- */
@@ -81,9 +89,9 @@ static void take_own(struct checking *k, const struct conf *conf)
 		if (taken)
 			continue;
 		k->faults++;
-		(void)fprintf(stderr, "chatctl: [sql \"%s\"]: %s\n", sql->name,
-			      rule ? "the name is one of the broker's, or there are too many rules"
-				   : "there is no statement of that name, and no channel's rule");
+		outcome_find(k->o, "statement", FINDING_WRONG, "[sql \"%s\"]: %s", sql->name,
+			     rule ? "the name is one of the broker's, or there are too many rules"
+				  : "there is no statement of that name, and no channel's rule");
 	}
 }
 
@@ -112,8 +120,7 @@ static bool describe(struct checking *k, const struct pg_stmt *s)
 	if (!ok) {
 		say_error(k, s, r);
 	} else if (!pg_check(s, r, fault)) {
-		blame(k, s);
-		(void)fprintf(stderr, "%s\n", fault);
+		blame(k, s, fault);
 		ok = false;
 	}
 	PQclear(r);
@@ -168,7 +175,7 @@ static bool settle(PGconn *db)
 }
 
 /* False: there is no schema, or an older one. */
-static bool schema_is_new(PGconn *db)
+static bool schema_is_new(PGconn *db, struct outcome *o)
 {
 	PGresult *r = PQexec(db, "SELECT max(version) FROM chat.schema_version");
 	unsigned long long version = 0;
@@ -177,22 +184,22 @@ static bool schema_is_new(PGconn *db)
 		  version >= STORE_SCHEMA_MIN;
 
 	if (!ok)
-		(void)fprintf(stderr,
-			      "chatctl: the schema of the database has version %llu, %d is needed: "
-			      "run chatctl migrate\n",
-			      version, STORE_SCHEMA_MIN);
+		outcome_find(o, "schema", FINDING_WRONG,
+			     "the schema of the database has version %llu, %d is needed: run "
+			     "chatctl migrate",
+			     version, STORE_SCHEMA_MIN);
 	PQclear(r);
 	return ok;
 }
 
-int check_statements(const struct conf *conf, PGconn *db)
+int check_statements(const struct conf *conf, PGconn *db, struct outcome *o)
 {
-	struct checking k = {.db = db};
+	struct checking k = {.db = db, .o = o};
 	int status = CTL_OK;
 
 	if (!settle(db))
 		return db_failed(db);
-	if (!schema_is_new(db))
+	if (!schema_is_new(db, o))
 		return PQstatus(db) == CONNECTION_OK ? CTL_REFUSED : CTL_UNAVAILABLE;
 	pg_stmts_init(&k.stmts);
 	take_own(&k, conf);
@@ -202,7 +209,8 @@ int check_statements(const struct conf *conf, PGconn *db)
 	else if (k.faults > 0)
 		status = CTL_CONFIG;
 	else
-		(void)printf("the database is right: %u statements, %zu of them configured\n",
+		outcome_find(o, "database", FINDING_RIGHT,
+			     "the database is right: %u statements, %zu of them configured",
 			     k.checked, conf->nsqls);
 	pg_stmts_done(&k.stmts);
 	return status;

@@ -9,12 +9,13 @@
 
 #include "common/base/macros.h"
 #include "common/conf/conf.h"
+#include "ctl/outcome.h"
 
 /*
- * Writes what is wrong with which setting, and where in it, to standard error. CTL_OK, CTL_CONFIG
+ * Says what is wrong with which setting, and where in it. CTL_OK, CTL_CONFIG
  * when a statement is wrong, CTL_REFUSED when the schema is too old, CTL_UNAVAILABLE. Rights are
  * looked at too, those of the role that the connection has.
  */
-MUST_CHECK int check_statements(const struct conf *conf, PGconn *db);
+MUST_CHECK int check_statements(const struct conf *conf, PGconn *db, struct outcome *o);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "common/base/mem.h"
 #include "common/crypto/hmac.h"
+#include "common/proc/privs.h"
 #include "ctl/commands.h"
 
 int db_config(const struct args *args, bool secrets, struct conf **ret_conf)
@@ -69,7 +70,41 @@ static int connect_to(const char *conninfo, const char *password, const char *da
 	return CTL_OK;
 }
 
-static int connect_configured(const struct conf_database *conf, PGconn **ret_db)
+/* The same as another system user, who is somebody for the database; only root can. */
+static int connect_as(const char *user, const char *conninfo, const char *password,
+		      const char *database, PGconn **ret_db)
+{
+	unsigned uid = 0;
+	unsigned gid = 0;
+	bool other = user != NULL && privs_are_root() && privs_lookup(user, &uid, &gid) == 0;
+	int status;
+
+	if (other && (setegid(gid) != 0 || seteuid(uid) != 0))
+		die("cannot become user %s", user);
+	status = connect_to(conninfo, password, database, ret_db);
+	if (other && (seteuid(0) != 0 || setegid(0) != 0))
+		die("cannot become root again");
+	return status;
+}
+
+/* The server runs here and believes the kernel who one is: no role is named, no other host. */
+static bool trusts_system_user(const char *conninfo)
+{
+	PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+	bool is_so = options != NULL;
+
+	for (const PQconninfoOption *o = options; is_so && o->keyword != NULL; o++) {
+		if (o->val == NULL)
+			continue;
+		if (strcmp(o->keyword, "user") == 0 || strcmp(o->keyword, "hostaddr") == 0 ||
+		    (strcmp(o->keyword, "host") == 0 && o->val[0] != '/'))
+			is_so = false;
+	}
+	PQconninfoFree(options);
+	return is_so;
+}
+
+static int connect_configured(const struct conf_database *conf, const char *as, PGconn **ret_db)
 {
 	char *password = NULL;
 	int status = CTL_OK;
@@ -88,12 +123,14 @@ static int connect_configured(const struct conf_database *conf, PGconn **ret_db)
 			return CTL_CONFIG;
 		}
 	}
-	status = connect_to(conf->conninfo, password, NULL, ret_db);
+	if (!trusts_system_user(conf->conninfo))
+		as = NULL;
+	status = connect_as(as, conf->conninfo, password, NULL, ret_db);
 	crypto_free_str(password);
 	return status;
 }
 
-int db_open(const struct args *args, PGconn **ret_db)
+int db_open_as(const struct args *args, const char *as, PGconn **ret_db)
 {
 	struct conf *conf;
 	int status;
@@ -103,14 +140,30 @@ int db_open(const struct args *args, PGconn **ret_db)
 	status = db_config(args, false, &conf);
 	if (status != CTL_OK)
 		return status;
-	status = connect_configured(&conf->database, ret_db);
+	status = connect_configured(&conf->database, as, ret_db);
 	conf_free(conf);
 	return status;
 }
 
-int db_open_at(const char *conninfo, const char *database, PGconn **ret_db)
+int db_open(const struct args *args, PGconn **ret_db)
 {
-	return connect_to(conninfo, NULL, database, ret_db);
+	return db_open_as(args, DB_ADMIN, ret_db);
+}
+
+int db_open_at(const char *conninfo, const char *database, bool as_admin, PGconn **ret_db)
+{
+	return connect_as(as_admin ? DB_ADMIN : NULL, conninfo, NULL, database, ret_db);
+}
+
+/* What the role lacks; the broker's own may not do what administrators do. */
+static void hint(const PGresult *r)
+{
+	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+
+	if (state != NULL && strcmp(state, "42501") == 0)
+		(void)fputs("chatctl: this role may not do that: be root on the host of the "
+			    "database, or name another role with --conninfo\n",
+			    stderr);
 }
 
 PGresult *db_query(PGconn *db, const char *sql, int nparams, const char *const *params)
@@ -121,6 +174,7 @@ PGresult *db_query(PGconn *db, const char *sql, int nparams, const char *const *
 	if (s == PGRES_TUPLES_OK || s == PGRES_COMMAND_OK)
 		return r;
 	(void)fprintf(stderr, "chatctl: %s", PQerrorMessage(db));
+	hint(r);
 	PQclear(r);
 	return NULL;
 }

@@ -34,14 +34,29 @@ enum db_type {
 /* The files of --config, else CONF_FILE if it exists, and the environment. CTL_OK or CTL_CONFIG. */
 MUST_CHECK int db_config(const struct args *args, bool secrets, struct conf **ret_conf);
 
-/* By --conninfo, else by the configuration. CTL_OK, CTL_CONFIG or CTL_UNAVAILABLE. */
+/*
+ * System user of a fresh PostgreSQL, who is its superuser by peer authentication, and that of
+ * chat-broker.service.
+ */
+#define DB_ADMIN "postgres"
+#define DB_BROKER "chat-broker"
+
+/*
+ * By --conninfo, else by the configuration. Where that leaves it to the system user who one is, on
+ * a server of this machine, root connects as system user `as`. CTL_OK, CTL_CONFIG or
+ * CTL_UNAVAILABLE.
+ */
+MUST_CHECK int db_open_as(const struct args *args, const char *as, PGconn **ret_db);
+
+/* The same for who administers what is in the tables: as DB_ADMIN. */
 MUST_CHECK int db_open(const struct args *args, PGconn **ret_db);
 
 /*
- * A connection for who sets up the database: `conninfo` with `database` in place of what it names.
- * CTL_OK or CTL_UNAVAILABLE.
+ * A connection for who sets up the database: `conninfo` with `database` in place of what it names,
+ * by root as DB_ADMIN if `as_admin`. CTL_OK or CTL_UNAVAILABLE.
  */
-MUST_CHECK int db_open_at(const char *conninfo, const char *database, PGconn **ret_db);
+MUST_CHECK int db_open_at(const char *conninfo, const char *database, bool as_admin,
+			  PGconn **ret_db);
 
 /*
  * One statement with text parameters (NULL = null). NULL when it failed; else the result, to be

@@ -11,9 +11,12 @@
 #include "common/conf/conf.h"
 #include "common/crypto/hmac.h"
 #include "ctl/commands.h"
+#include "ctl/conf_rows.h"
 #include "ctl/dotenv.h"
+#include "ctl/outcome.h"
 
 #define CONF_TEXT_MAX (1 << 20)
+#define ROWS_TEXT_MAX (1 << 24) /* names of sections are repeated */
 
 /* Two sets of names for the same things. */
 enum family { REVERB, PUSHER, FAMILIES };
@@ -407,17 +410,36 @@ static bool parse(struct import *im, const struct buf *text)
 	return false;
 }
 
-static void show(struct import *im)
-{
-	/* main() looks whether standard output took it */
-	(void)fwrite(im->out.p, 1, im->out.n, stdout);
-}
-
 static void erase(struct buf *b)
 {
 	if (b->p != NULL)
 		crypto_erase(b->p, b->cap);
 	buf_done(b);
+}
+
+/* main() looks whether standard output took it. */
+static void show(struct import *im, bool json)
+{
+	struct buf rows;
+
+	if (!json) {
+		(void)fwrite(im->out.p, 1, im->out.n, stdout);
+		return;
+	}
+	buf_init(&rows, ROWS_TEXT_MAX);
+	if (!conf_rows_put(buf_slice(&im->out), &rows))
+		die("a configuration of more than %d bytes", ROWS_TEXT_MAX);
+	(void)fwrite(rows.p, 1, rows.n, stdout);
+	erase(&rows);
+}
+
+static void report(const struct args *args)
+{
+	struct outcome o;
+
+	outcome_begin(&o, args->json, false);
+	outcome_add(&o, args->output, "written");
+	outcome_end(&o);
 }
 
 int command_import_env(const struct args *args)
@@ -434,9 +456,9 @@ int command_import_env(const struct args *args)
 	buf_init(&text, DOTENV_TEXT_MAX + 1);
 	if (read_file(&im, &text) && parse(&im, &text) && build(&im)) {
 		if (args->output == NULL)
-			show(&im);
-		else
-			(void)write_file(&im, args->output);
+			show(&im, args->json);
+		else if (write_file(&im, args->output))
+			report(args);
 		name_the_rest(&im);
 	}
 	dotenv_done(&im.env);

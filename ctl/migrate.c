@@ -28,6 +28,7 @@
 struct run {
 	PGconn *db;
 	const struct migrations *files;
+	struct outcome *outcome;
 	bool waiting; /* it was said that another run is waited for */
 };
 
@@ -302,11 +303,10 @@ static int apply_missing(struct run *run, const PGresult *rows)
 		status = m->transaction ? apply_whole(run, m) : apply_stepwise(run, m);
 		if (status != CTL_OK)
 			return status;
-		(void)printf("%s applied\n", m->file);
-		(void)fflush(stdout); /* a later file may take long */
+		outcome_add(run->outcome, m->file, "applied");
 		count++;
 	}
-	if (count == 0)
+	if (count == 0 && !run->outcome->json)
 		(void)printf("nothing to do, the database has version %zu\n", run->files->n);
 	return CTL_OK;
 }
@@ -365,11 +365,11 @@ static void print_missing(const struct migrations *files, const PGresult *rows)
 	}
 }
 
-int migrate_database(PGconn *db, const char *sql_dir, bool print)
+int migrate_database(PGconn *db, const char *sql_dir, bool print, struct outcome *o)
 {
 	struct migrations_fault fault;
 	struct migrations *files = migrations_read(sql_dir != NULL ? sql_dir : SQL_DIR, &fault);
-	struct run run = {.db = db, .files = files};
+	struct run run = {.db = db, .files = files, .outcome = o};
 	PGresult *rows = NULL;
 	int status = CTL_OK;
 
@@ -390,6 +390,19 @@ int migrate_database(PGconn *db, const char *sql_dir, bool print)
 	return status;
 }
 
+static int apply_told(struct run *run, const PGresult *rows, bool json)
+{
+	struct outcome o;
+	int status;
+
+	outcome_begin(&o, json, true);
+	run->outcome = &o;
+	status = apply_missing(run, rows);
+	outcome_end(&o);
+	run->outcome = NULL;
+	return status;
+}
+
 int command_migrate(const struct args *args)
 {
 	struct migrations_fault fault;
@@ -398,10 +411,6 @@ int command_migrate(const struct args *args)
 	PGresult *rows = NULL;
 	int status;
 
-	if (args->json && !args->status) {
-		(void)fputs("chatctl: --json goes with --status\n", stderr);
-		return CTL_USAGE;
-	}
 	files = migrations_read(args->sql_dir != NULL ? args->sql_dir : SQL_DIR, &fault);
 	if (files == NULL) {
 		(void)fprintf(stderr, "chatctl: %s\n", fault.text);
@@ -414,7 +423,7 @@ int command_migrate(const struct args *args)
 	if (status == CTL_OK && args->status)
 		status = show(&run, rows, args->json);
 	else if (status == CTL_OK && (status = judge(&run, rows)) == CTL_OK)
-		status = apply_missing(&run, rows);
+		status = apply_told(&run, rows, args->json);
 	PQclear(rows);
 	PQfinish(run.db);
 	migrations_free(files);

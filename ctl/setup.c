@@ -9,25 +9,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "common/base/mem.h"
 #include "common/crypto/hmac.h"
-#include "common/proc/privs.h"
 #include "ctl/app_file.h"
 #include "ctl/commands.h"
 #include "ctl/db.h"
 #include "ctl/migrate.h"
+#include "ctl/outcome.h"
 
 #define ADMIN_DATABASE "postgres"
-#define ROLE_DEFAULT "chat-broker" /* the user of chat-broker.service, by peer authentication */
-#define NAME_MAX_BYTES 64	   /* NAMEDATALEN */
+#define NAME_MAX_BYTES 64 /* NAMEDATALEN */
 #define QUOTED_MAX (2 * NAME_MAX_BYTES + 3)
 #define LOGINS_MAX "30" /* a broker keeps six; two may live for a moment */
 
 struct setup {
 	const struct args *args;
 	const struct conf *conf;
+	struct outcome *outcome;
 	char server[512]; /* host and port of the configured database */
 	char role[NAME_MAX_BYTES];
 	char database[NAME_MAX_BYTES];
@@ -87,7 +85,7 @@ static void add_option(struct setup *s, const char *key, const char *value)
 /* Where the database is to be, and for whom. */
 static int read_conninfo(struct setup *s)
 {
-	const char *role = ROLE_DEFAULT;
+	const char *role = DB_BROKER;
 	const char *database = NULL;
 	char *fault = NULL;
 	PQconninfoOption *options = PQconninfoParse(s->conf->database.conninfo, &fault);
@@ -122,34 +120,17 @@ static int read_conninfo(struct setup *s)
 
 /* ---- connecting ---- */
 
-static void become(unsigned uid, unsigned gid)
-{
-	if (setegid(gid) != 0 || seteuid(uid) != 0)
-		die("cannot become user %u", uid);
-}
-
 static int open_at(const struct setup *s, const char *database, PGconn **ret_db)
 {
-	const char *conninfo = s->args->conninfo != NULL ? s->args->conninfo : s->server;
-	bool as_postgres = false;
-	unsigned uid = 0;
-	unsigned gid = 0;
-	int status;
+	bool named = s->args->conninfo != NULL;
 
-	if (s->args->conninfo == NULL && privs_are_root())
-		as_postgres = privs_lookup("postgres", &uid, &gid) == 0;
-	if (as_postgres)
-		become(uid, gid);
-	status = db_open_at(conninfo, database, ret_db);
-	if (as_postgres && (seteuid(0) != 0 || setegid(0) != 0))
-		die("cannot become root again");
-	return status;
+	return db_open_at(named ? s->args->conninfo : s->server, database, !named, ret_db);
 }
 
 /* ---- steps ---- */
 
-/* Runs a statement and says what it did, or prints it. */
-static int step(const struct setup *s, const char *sql, const char *done)
+/* Runs a statement and says what it made, or prints it. */
+static int step(const struct setup *s, const char *sql, const char *made)
 {
 	PGresult *r;
 
@@ -161,8 +142,8 @@ static int step(const struct setup *s, const char *sql, const char *done)
 	if (r == NULL)
 		return db_failed(s->db);
 	PQclear(r);
-	if (done != NULL)
-		(void)printf("%s\n", done);
+	if (made != NULL)
+		outcome_add(s->outcome, made, "made");
 	return CTL_OK;
 }
 
@@ -220,7 +201,7 @@ static int make_role(const struct setup *s)
 		       verifier != NULL ? " PASSWORD '" : "", verifier != NULL ? verifier : "",
 		       verifier != NULL ? "'" : "");
 	PQfreemem(verifier);
-	return step(s, sql, "role made");
+	return step(s, sql, "role");
 }
 
 static int make_database(struct setup *s)
@@ -235,7 +216,7 @@ static int make_database(struct setup *s)
 		return status;
 	(void)snprintf(sql, sizeof(sql), "CREATE DATABASE %s ENCODING 'UTF8' TEMPLATE template0",
 		       s->database_sql);
-	return step(s, sql, "database made");
+	return step(s, sql, "database");
 }
 
 /* The roles of the schema, which the files want to find unless a superuser runs them. */
@@ -294,7 +275,7 @@ static int grant_role(const struct setup *s)
 	if (status != CTL_OK || member)
 		return status;
 	(void)snprintf(sql, sizeof(sql), "GRANT chat_broker TO %s", s->role_sql);
-	return step(s, sql, "the role is a broker's");
+	return step(s, sql, "membership of chat_broker");
 }
 
 /* Everything inside of the database. s->db is NULL when it is to be made by the printed script. */
@@ -305,7 +286,7 @@ static int fill(const struct setup *s)
 	if (!s->superuser)
 		status = step(s, "CREATE SCHEMA IF NOT EXISTS chat AUTHORIZATION chat_owner", NULL);
 	if (status == CTL_OK)
-		status = migrate_database(s->db, s->args->sql_dir, s->args->dry_run);
+		status = migrate_database(s->db, s->args->sql_dir, s->args->dry_run, s->outcome);
 	if (status == CTL_OK)
 		status = close_database(s);
 	if (status == CTL_OK)
@@ -342,12 +323,19 @@ static int set_up_database(struct setup *s)
 
 int command_setup(const struct args *args)
 {
-	struct setup s = {.args = args};
+	struct outcome o;
+	struct setup s = {.args = args, .outcome = &o};
 	struct conf *conf;
-	int status = db_config(args, false, &conf);
+	int status;
 
+	if (args->json && args->dry_run) {
+		(void)fputs("chatctl: --dry-run writes SQL, not JSON\n", stderr);
+		return CTL_USAGE;
+	}
+	status = db_config(args, false, &conf);
 	if (status != CTL_OK)
 		return status;
+	outcome_begin(&o, args->json, true);
 	s.conf = conf;
 	if (conf->database.conninfo[0] != '\0')
 		status = set_up_database(&s);
@@ -356,9 +344,10 @@ int command_setup(const struct args *args)
 			    stderr);
 	if (status == CTL_OK)
 		status = app_file_first(conf, args->nfiles > 0 ? args->files[0] : CONF_FILE,
-					args->dry_run);
-	if (status == CTL_OK && !args->dry_run)
+					args->dry_run, &o);
+	if (status == CTL_OK && !args->dry_run && !args->json)
 		(void)puts("all is set up");
+	outcome_end(&o);
 	conf_free(conf);
 	return status;
 }

@@ -1,4 +1,6 @@
 /* chatctl status, reload, drain: HTTP on the broker's admin socket. */
+#include "ctl/status.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,36 +13,42 @@
 #include "common/json/scan.h"
 #include "ctl/commands.h"
 #include "ctl/db.h"
+#include "ctl/screen.h"
 
 #define ANSWER_MAX (1 << 20)
+#define SCREEN_MAX (1 << 22)
 #define WAIT_SECONDS 5
+
+/* `path`, else what is configured; one of them may be NULL. False: it is too long. */
+static bool make_address(const char *path, const struct conf *conf, struct sockaddr_un *ret)
+{
+	int n;
+
+	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (path == NULL && conf->admin.socket[0] != '\0')
+		path = conf->admin.socket;
+	if (path != NULL)
+		n = snprintf(ret->sun_path, sizeof(ret->sun_path), "%s", path);
+	else
+		n = snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/admin.sock",
+			     conf->broker.run_dir);
+	return n >= 0 && (size_t)n < sizeof(ret->sun_path);
+}
 
 /* The configured path of the socket. CTL_OK or CTL_CONFIG. */
 static int socket_path(const struct args *args, struct sockaddr_un *ret_address)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct conf *conf = NULL;
 	int status = CTL_OK;
-	int n = 0;
 
 	if (args->socket == NULL)
 		status = db_config(args, false, &conf);
-	if (status != CTL_OK)
-		return status;
-	if (args->socket != NULL)
-		n = snprintf(address.sun_path, sizeof(address.sun_path), "%s", args->socket);
-	else if (conf->admin.socket[0] != '\0')
-		n = snprintf(address.sun_path, sizeof(address.sun_path), "%s", conf->admin.socket);
-	else
-		n = snprintf(address.sun_path, sizeof(address.sun_path), "%s/admin.sock",
-			     conf->broker.run_dir);
-	conf_free(conf);
-	if (n < 0 || (size_t)n >= sizeof(address.sun_path)) {
+	if (status == CTL_OK && !make_address(args->socket, conf, ret_address)) {
 		(void)fputs("chatctl: the path of the admin socket is too long\n", stderr);
-		return CTL_CONFIG;
+		status = CTL_CONFIG;
 	}
-	*ret_address = address;
-	return CTL_OK;
+	conf_free(conf);
+	return status;
 }
 
 /* A connected descriptor or -errno. */
@@ -60,6 +68,16 @@ static int dial(const struct sockaddr_un *address)
 		return fd;
 	(void)close(fd);
 	return r;
+}
+
+bool status_answers(const struct conf *conf)
+{
+	struct sockaddr_un address;
+	int fd = make_address(NULL, conf, &address) ? dial(&address) : -1;
+
+	if (fd >= 0)
+		(void)close(fd);
+	return fd >= 0;
 }
 
 /* HTTP/1.0, so that the answer ends with the connection. 0 or -errno. */
@@ -102,35 +120,19 @@ static bool split(struct slice answer, struct slice *ret_body)
 	return true;
 }
 
-/* A string without its quotes, anything else as it is. */
-static void print_value(const struct json_value *value, int width)
+/* False: no JSON object. */
+static bool print_screen(struct slice body)
 {
-	struct buf text;
-
-	buf_init(&text, ANSWER_MAX); /* enough: it is part of the answer */
-	if (!json_is(value, JSON_STRING) || !json_append_text(value, &text))
-		(void)buf_add(&text, value->raw);
-	(void)printf("%-*.*s", width, SLICE_ARG(buf_slice(&text)));
-	buf_done(&text);
-}
-
-/* One line for each member of the object. */
-static bool print_members(struct slice body)
-{
-	struct json_iter it = {0};
 	struct json_value root;
-	struct json_value name;
-	struct json_value value;
+	struct buf out;
+	bool ok;
 
-	if (!json_scan(body, &root) || !json_is(&root, JSON_OBJECT))
-		return false;
-	while (json_next_member(&root, &it, &name, &value)) {
-		print_value(&name, 24);
-		(void)putchar(' ');
-		print_value(&value, 0);
-		(void)putchar('\n');
-	}
-	return true;
+	buf_init(&out, SCREEN_MAX);
+	ok = json_scan(body, &root) && screen_put(&out, &root);
+	if (ok)
+		(void)printf("%.*s", SLICE_ARG(buf_slice(&out)));
+	buf_done(&out);
+	return ok;
 }
 
 static int show(struct slice answer, bool json)
@@ -142,7 +144,7 @@ static int show(struct slice answer, bool json)
 			(void)printf("%.*s\n", SLICE_ARG(body));
 			return CTL_OK;
 		}
-		if (print_members(body))
+		if (print_screen(body))
 			return CTL_OK;
 	}
 	(void)fputs("chatctl: what answers on the admin socket is no broker\n", stderr);
@@ -193,7 +195,6 @@ static int show_told(struct slice answer, bool json)
 	struct slice body;
 	uint64_t n = 0;
 
-	(void)json;
 	if (answer.p != NULL && memmem(answer.p, answer.n, " 403 ", 5) != NULL) {
 		(void)fputs("chatctl: only root and the broker's user may do that\n", stderr);
 		return CTL_REFUSED;
@@ -203,8 +204,11 @@ static int show_told(struct slice answer, bool json)
 		(void)fputs("chatctl: what answers on the admin socket is no broker\n", stderr);
 		return CTL_UNAVAILABLE;
 	}
-	(void)printf("%llu workers were told; chatctl status shows how far they are\n",
-		     (unsigned long long)n);
+	if (json)
+		(void)printf("%.*s\n", SLICE_ARG(body));
+	else
+		(void)printf("%llu workers were told; chatctl status shows how far they are\n",
+			     (unsigned long long)n);
 	return n > 0 ? CTL_OK : CTL_REFUSED;
 }
 

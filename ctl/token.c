@@ -5,6 +5,7 @@
 #include "common/crypto/hmac.h"
 #include "ctl/commands.h"
 #include "ctl/db.h"
+#include "ctl/outcome.h"
 #include "ctl/token_text.h"
 
 /* A token for a user who does not exist would be found by nobody: no row is made then. */
@@ -106,6 +107,7 @@ static int revoke(PGconn *db, const char *id)
 
 int command_token_revoke(const struct args *args)
 {
+	struct outcome o;
 	PGconn *db;
 	int status;
 
@@ -126,11 +128,14 @@ int command_token_revoke(const struct args *args)
 	status = db_open(args, &db);
 	if (status != CTL_OK)
 		return status;
+	outcome_begin(&o, args->json, false);
 	for (size_t i = 0; i < args->noperands; i++) {
 		int one = revoke(db, args->operands[i]);
 
+		outcome_add(&o, args->operands[i], one == CTL_OK ? "revoked" : "refused");
 		status = MAX(status, one);
 	}
+	outcome_end(&o);
 	PQfinish(db);
 	return status;
 }

@@ -4,6 +4,17 @@
 
 #include "ctl/commands.h"
 #include "ctl/db.h"
+#include "ctl/outcome.h"
+
+/* Of one user; people are only told what went wrong. */
+static void report(const struct args *args, const char *result)
+{
+	struct outcome o;
+
+	outcome_begin(&o, args->json, false);
+	outcome_add(&o, args->id, result);
+	outcome_end(&o);
+}
 
 static bool filled(const char *text)
 {
@@ -33,6 +44,8 @@ int command_user_add(const struct args *args)
 	} else if (strcmp(PQcmdTuples(r), "1") != 0) {
 		(void)fprintf(stderr, "chatctl: there is a user %s already\n", args->id);
 		status = CTL_REFUSED;
+	} else {
+		report(args, "added");
 	}
 	PQclear(r);
 	PQfinish(db);
@@ -87,6 +100,8 @@ int command_user_set(const struct args *args)
 	} else if (strcmp(PQcmdTuples(r), "1") != 0) {
 		(void)fprintf(stderr, "chatctl: there is no user %s\n", args->id);
 		status = CTL_REFUSED;
+	} else {
+		report(args, "changed");
 	}
 	PQclear(r);
 	PQfinish(db);
@@ -124,6 +139,7 @@ static int remove_user(PGconn *db, const char *id)
 
 int command_user_remove(const struct args *args)
 {
+	struct outcome o;
 	PGconn *db;
 	int status;
 
@@ -134,11 +150,14 @@ int command_user_remove(const struct args *args)
 	status = db_open(args, &db);
 	if (status != CTL_OK)
 		return status;
+	outcome_begin(&o, args->json, false);
 	for (size_t i = 0; i < args->noperands; i++) {
 		int one = remove_user(db, args->operands[i]);
 
+		outcome_add(&o, args->operands[i], one == CTL_OK ? "removed" : "refused");
 		status = MAX(status, one);
 	}
+	outcome_end(&o);
 	PQfinish(db);
 	return status;
 }

@@ -48,6 +48,15 @@ static int read_file(const char *path, struct buf *b)
 	return r;
 }
 
+/* "FILE: Permission denied: …", with what is to be done. */
+static bool cannot_read(struct conf_fault *err_fault, const char *path, int err)
+{
+	return conf_fail(err_fault, "%s: %s%s", path, strerror(err),
+			 err == EACCES ? ": give it to the group of the daemons, readable (chgrp "
+					 "chat, chmod 640; a directory 750)"
+				       : "");
+}
+
 static bool load_file(struct conf *c, const char *path, bool optional, struct conf_fault *err_fault)
 {
 	struct buf text;
@@ -57,7 +66,7 @@ static bool load_file(struct conf *c, const char *path, bool optional, struct co
 	int r = read_file(path, &text);
 
 	if (r < 0 && !(optional && r == -ENOENT))
-		ok = conf_fail(err_fault, "%s: %s", path, strerror(-r));
+		ok = cannot_read(err_fault, path, -r);
 	if (r == 0)
 		ok = conf_parse(c, buf_slice(&text), path, err_fault);
 	if (text.n > 0)
@@ -82,7 +91,7 @@ static bool load_directory(struct conf *c, const char *dir, struct conf_fault *e
 	if (n < 0) {
 		if (errno == ENOENT)
 			return true; /* a directory for what may come */
-		return conf_fail(err_fault, "%s: %s", dir, strerror(errno));
+		return cannot_read(err_fault, dir, errno);
 	}
 	for (int i = 0; i < n; i++) {
 		char path[4096];

@@ -23,6 +23,17 @@ PROGRAMS = max(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda p: int(p.split
 MIGRATION_LOCK = "1667785076, 2"
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def first_json(text):
+    """Of standard output, behind which standard error stands."""
+    return json.JSONDecoder().raw_decode(text)[0]
+
+
 class Cluster:
     """A server in a folder of its own that a unix socket leads to."""
 
@@ -208,6 +219,21 @@ class People(Base):
         self.assertIn("no user 1", self.chatctl("user", "remove", "1", status=1))
         self.chatctl("user", "remove", status=64)
 
+    def test_what_was_done(self):
+        def done(*words, status=0):
+            text = self.chatctl(*words, "--json", status=status)
+            return [(row["what"], row["result"]) for row in first_json(text)]
+        self.assertEqual(done("user", "add", "--id", "5", "--name", "E"), [("5", "added")])
+        self.assertEqual(done("user", "set", "--id", "5", "--name", "F"), [("5", "changed")])
+        chat = str(self.listed("chat", "create", "--owner", "1")["id"])
+        self.assertEqual(done("chat", "add-user", chat, "--user", "5", "--user", "9", status=1),
+                         [("5", "added"), ("9", "refused")])
+        self.assertEqual(done("chat", "remove-user", chat, "--user", "5"), [("5", "removed")])
+        token = str(self.listed("token", "create", "--user", "5")["id"])
+        self.assertEqual(done("token", "revoke", token), [(token, "revoked")])
+        self.assertEqual(done("user", "remove", "9", "5", status=1), [("9", "refused"), ("5", "removed")])
+        self.assertEqual(done("migrate", "--sql-dir", SQL_DIR), [])
+
     def test_participants(self):
         self.chatctl("user", "add", "--id", "3", "--name", "Alan")
         chat = str(self.listed("chat", "create", "--owner", "1")["id"])
@@ -299,6 +325,14 @@ class Setup(Base):
             self.assertEqual(f.read(), app)
         self.assertEqual(os.stat(f"{self.folder}/conf.d/app-chat.conf").st_mode & 0o777, 0o640)
 
+    def test_says_what_it_made(self):
+        rows = json.loads(self.run_setup("--json"))
+        made = [row["what"] for row in rows if row["result"] == "made"]
+        self.assertEqual(made, ["role", "database", "membership of chat_broker", "application chat"])
+        self.assertIn("001_base.sql", [row["what"] for row in rows if row["result"] == "applied"])
+        self.assertEqual(json.loads(self.run_setup("--json")), [])
+        self.chatctl("setup", "--json", "--dry-run", status=64)
+
     def test_prints_what_psql_can_run(self):
         script = self.run_setup("--dry-run")
         self.assertEqual(os.listdir(f"{self.folder}/conf.d"), [])
@@ -375,9 +409,11 @@ class Outside(unittest.TestCase):
 
     def test_check(self):
         with tempfile.NamedTemporaryFile("w", suffix=".conf") as f:
-            f.write("[app \"a\"]\nkey = k\nsecret = s\n")
+            f.write(f"[worker]\nlisten = 127.0.0.1:{free_port()}\n[admin]\nlisten =\n"
+                    "[app \"a\"]\nkey = k\nsecret = s\n")
             f.flush()
-            right = "the configuration is right: 1 application\n"
+            right = ("the configuration is right: 1 application\n"
+                     "the machine is right: descriptors, addresses and ports\n")
             self.assertEqual(self.run_it("check", "--offline", "--config", f.name), (0, right))
             self.assertEqual(self.run_it("check", "--config", f.name, env={"CHAT_DATABASE_CONNINFO": ""}), (0, right))
             self.assertEqual(self.run_it("check", "--config", f.name, "--conninfo", "host=/nonexistent")[0], 69)
@@ -386,8 +422,49 @@ class Outside(unittest.TestCase):
             self.assertIn("workers", text)
         self.assertEqual(self.run_it("check", "--config", "/nonexistent")[0], 78)
 
-    def ask_status(self, answer, *words):
-        """chatctl status against a socket that gives this answer."""
+    def check_with(self, *words, **env):
+        """chatctl check of an application and this environment."""
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as f:
+            f.write("[admin]\nlisten =\n[app \"a\"]\nkey = k\nsecret = s\n")
+            f.flush()
+            return self.run_it("check", "--offline", *words, "--config", f.name, env=env)
+
+    def test_check_of_the_machine(self):
+        with socket.socket() as busy:
+            busy.bind(("127.0.0.1", 0))
+            busy.listen(1)
+            taken = f"127.0.0.1:{busy.getsockname()[1]}"
+            status, text = self.check_with(CHAT_WORKER_LISTEN=taken)
+            self.assertEqual(status, 78)
+            self.assertIn(f"[worker] listen = {taken}: Address already in use: ss -ltnp", text)
+            status, text = self.check_with("--json", CHAT_WORKER_LISTEN=taken)
+            found = {row["what"]: row["result"] for row in first_json(text)}
+            self.assertEqual((status, found), (78, {"configuration": "right", "listen": "wrong"}))
+        status, text = self.check_with(CHAT_WORKER_LISTEN="192.0.2.1:8080")
+        self.assertEqual(status, 78)
+        self.assertIn("192.0.2.1:8080: Cannot assign", text)
+        listen = f"127.0.0.1:{free_port()}"
+        with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", encoding="utf-8") as f:
+            first = int(f.read())
+        if first > 80:
+            status, text = self.check_with(CHAT_WORKER_LISTEN="127.0.0.1:80")
+            self.assertEqual(status, 78)
+            self.assertIn("root's", text)
+        with open("/proc/sys/fs/nr_open", encoding="utf-8") as f:
+            most = int(f.read())
+        if most < 4000000:
+            status, text = self.check_with(CHAT_WORKER_LISTEN=listen, CHAT_WORKER_MAX_CONNECTIONS=str(most))
+            self.assertEqual(status, 78)
+            self.assertIn("fs.nr_open", text)
+        with open("/proc/sys/net/core/somaxconn", encoding="utf-8") as f:
+            most = int(f.read())
+        if most < 65535:
+            status, text = self.check_with(CHAT_WORKER_LISTEN=listen, CHAT_WORKER_BACKLOG=str(most + 1))
+            self.assertEqual(status, 0)
+            self.assertIn(f"warning: [worker] backlog = {most + 1}", text)
+
+    def ask_status(self, answer, *words, command="status"):
+        """A command against an admin socket that gives this answer."""
         folder = tempfile.mkdtemp(prefix="ctl.")
         self.addCleanup(shutil.rmtree, folder)
         with socket.socket(socket.AF_UNIX) as listener:
@@ -402,21 +479,56 @@ class Outside(unittest.TestCase):
 
             thread = threading.Thread(target=serve)
             thread.start()
-            result = self.run_it("status", "--socket", f"{folder}/admin.sock", *words)
+            result = self.run_it(command, "--socket", f"{folder}/admin.sock", *words)
             thread.join()
         return result
 
     def test_status(self):
-        body = '{"version":"1","ready":true,"workers":[{"pid":1}]}'
+        body = json.dumps({
+            "version": "1.2", "node": "n\x1b1", "pid": 7, "ready": True, "rates": {"published": 12},
+            "database": {"state": "away", "fault": "no route", "connections": [
+                {"role": "mirror", "ready": False, "queued": 3, "connects": 2}]},
+            "workers": [{"number": 5, "slot": 0, "draining": True, "drain_left": 9, "slow": 1}],
+            "apps": [{"id": "shop", "enabled": True, "chat": False, "connections": 4}],
+            "counts": {"connections": 4, "mirror_lag_us": 2500, "uptime_s": 90000}})
         answer = f"HTTP/1.0 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}"
         self.assertEqual(self.ask_status(answer, "--json"), (0, f"{body}\n"))
         self.assertTrue(self.question.startswith("GET /status HTTP/1.0\r\n"))
         status, text = self.ask_status(answer)
         self.assertEqual(status, 0)
-        self.assertTrue(re.search(r"^ready +true$", text, re.M), text)
+        for line in (r"broker +ready   node n\?1   pid 7   version 1\.2   up 1 d 1 h .*",
+                     r"database +away   no route", r"now +connections 4   .*",
+                     r"a second +published 12   .*", r"lags .* 2 ms", r"  5 +0 +true +9 +.* 1 +-",
+                     r"  mirror +false +3 +2", r"  shop +true +false +4"):
+            self.assertRegex(text, re.compile(f"^{line}$", re.M))
+        self.assertEqual(self.ask_status("HTTP/1.0 503 Later\r\n\r\n{\"ready\":false}")[0], 0)
         self.assertEqual(self.ask_status("HTTP/1.0 404 Not Found\r\n\r\n{}")[0], 69)
         self.assertEqual(self.ask_status("SSH-2.0")[0], 69)
         self.assertEqual(self.ask_status("HTTP/1.0 200 OK\r\n\r\nno JSON")[0], 69)
+        self.assertEqual(self.ask_status("HTTP/1.0 200 OK\r\n\r\n[]")[0], 69)
+
+    def test_wishes(self):
+        answer = 'HTTP/1.0 200 OK\r\n\r\n{"workers":2}'
+        self.assertEqual(self.ask_status(answer, "--json", command="reload"), (0, '{"workers":2}\n'))
+        self.assertTrue(self.question.startswith("POST /reload "))
+        status, text = self.ask_status(answer, "3", command="drain")
+        self.assertEqual((status, text[:22]), (0, "2 workers were told; c"))
+        self.assertTrue(self.question.startswith("POST /drain?worker=3 "))
+        self.assertEqual(self.ask_status('HTTP/1.0 200 OK\r\n\r\n{"workers":0}', command="drain")[0], 1)
+        self.assertEqual(self.ask_status("HTTP/1.0 403 No\r\n\r\n", command="drain")[0], 1)
+        self.assertEqual(self.run_it("drain", "x")[0], 64)
+
+    def test_dump(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as f:
+            f.write("[app \"a\"]\nkey = k\nsecret = s\nallowed_origins = x.org\nallowed_origins = y.org\n"
+                    "[sql \"mine\"]\nquery = SELECT 1\n\tWHERE \"x\"\n")
+            f.flush()
+            rows = json.loads(self.run_it("dump-config", "--json", "--config", f.name)[1])
+        found = {(row["section"], row["name"], row["key"]): row["value"] for row in rows}
+        self.assertEqual(found["app", "a", "key"], "k")
+        self.assertEqual(found["worker", None, "listen"], "0.0.0.0:8080")
+        self.assertEqual(found["sql", "mine", "query"], 'SELECT 1\nWHERE "x"')
+        self.assertNotIn("s", found["app", "a", "secret"])
 
 
 def main():

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """chatctl import-env on files as Laravel applications have them: import_env_test.py CHATCTL"""
+import json
 import os
 import shutil
 import subprocess
@@ -173,12 +174,20 @@ PUSHER_HOST=p.example
             self.assertIn(line.split("=")[1], self.run_it(app + line, status=78)[1])
 
     def test_command_line(self):
-        for words in ([], ["a", "b"], ["a", "--json"]):
+        for words in ([], ["a", "b"], ["a", "--direct"]):
             self.assertEqual(subprocess.run([CHATCTL, "import-env", *words], capture_output=True,
                                             check=False).returncode, 64)
         for name in ("/nonexistent/.env", self.folder):
             self.assertEqual(subprocess.run([CHATCTL, "import-env", name], capture_output=True,
                                             check=False).returncode, 1)
+
+    def test_rows(self):
+        rows = json.loads(self.run_it(REVERB, "--json")[0])
+        self.assertIn({"section": "app", "name": "256980", "key": "secret", "value": "q #1"}, rows)
+        self.assertIn({"section": "chat", "name": None, "key": "public_url", "value": "http://localhost:8080"}, rows)
+        out = f"{self.folder}/rows.conf"
+        self.assertEqual(json.loads(self.run_it(REVERB, "--output", out, "--json")[0]),
+                         [{"what": out, "result": "written"}])
 
     def test_writes(self):
         out = f"{self.folder}/app.conf"

@@ -7,14 +7,16 @@
 #include <unistd.h>
 
 #include "common/base/buf.h"
+#include "common/log/journal.h"
 
 static struct {
 	const char *program;
 	enum log_level level;
 	bool terminal;
+	int journal; /* -1 = none; the whole life of the process */
 	void (*sink)(void *ctx, enum log_level level, const char *line);
 	void *ctx;
-} state = {.level = LOG_LEVEL_NOTICE};
+} state = {.level = LOG_LEVEL_NOTICE, .journal = -1};
 
 void log_init(const char *program, enum log_level level)
 {
@@ -23,6 +25,8 @@ void log_init(const char *program, enum log_level level)
 	state.program = program;
 	state.level = level;
 	state.terminal = isatty(STDERR_FILENO) == 1;
+	if (state.journal < 0 && journal_has_stderr())
+		state.journal = journal_open(JOURNAL_SOCKET); /* without it: standard error */
 	errno = saved;
 }
 
@@ -100,6 +104,7 @@ void log_write(enum log_level level, const char *event, const char *fmt, ...)
 	char text[LOG_LINE_MAX];
 	char line[LOG_LINE_MAX + 1];
 	size_t room = LOG_LINE_MAX - 1;
+	size_t prefix;
 	size_t at;
 	va_list args;
 
@@ -108,8 +113,8 @@ void log_write(enum log_level level, const char *event, const char *fmt, ...)
 		text[0] = '\0';
 	va_end(args);
 
-	at = add_prefix(line, room, level);
-	at = add_escaped(line, at, room, event);
+	prefix = add_prefix(line, room, level);
+	at = add_escaped(line, prefix, room, event);
 	if (text[0] != '\0' && at < room) {
 		line[at++] = ' ';
 		at = add_escaped(line, at, room, text);
@@ -117,7 +122,8 @@ void log_write(enum log_level level, const char *event, const char *fmt, ...)
 	line[at] = '\0';
 	if (state.sink != NULL) {
 		state.sink(state.ctx, level, line);
-	} else {
+	} else if (state.journal < 0 ||
+		   !journal_send(state.journal, (int)level, state.program, event, line + prefix)) {
 		line[at++] = '\n';
 		/* One write a line; a log that nobody reads must not stop the server. */
 		ssize_t done = write(STDERR_FILENO, line, at);

@@ -201,22 +201,19 @@ def set_up(m):
     assert not list(m.path("/etc/chat/conf.d").iterdir())
     assert "all is set up" in m.run("chatctl", "setup").stdout
     assert "all is set up" in m.run("chatctl", "setup").stdout
+    assert "the database is right" in m.run("chatctl", "check").stdout
     m.run("systemctl", "start", "chat.target")
     for unit in UNITS:
         wait_for(unit, lambda u=unit: is_active(m, u))
-    as_broker = ("runuser", "-u", "chat-broker", "--")
     for person in ("1", "2"):
-        m.run(*as_broker, "true")
-        m.run("runuser", "-u", "postgres", "--", "chatctl", "user", "add", "--id", person, "--name",
-              f"Person {person}", "--conninfo", "dbname=chat")
+        m.run("chatctl", "user", "add", "--id", person, "--name", f"Person {person}")
     return environment(m)
 
 
 def environment(m):
     """What the clients need to know."""
     def database(*words):
-        return json.loads(m.run("runuser", "-u", "postgres", "--", "chatctl", *words, "--json",
-                                "--conninfo", "dbname=chat").stdout)
+        return json.loads(m.run("chatctl", *words, "--json").stdout)
     env = dict(line.split("=", 1) for line in m.run("chatctl", "export-env").stdout.splitlines())
     tokens = {f"TOKEN{n}": database("token", "create", "--user", n)["token"] for n in ("1", "2")}
     made = database("chat", "create", "--owner", "1", "--user", "2")
@@ -230,6 +227,28 @@ def chat(m, env):
     done = subprocess.run(m.command(sys.executable, HERE / "client.py", "chat", spaces="-n"), env=env,
                           text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, done.stdout + journal(m, "chat-broker") + journal(m, "chat-worker")
+
+
+def log(m, env):
+    step("the level of the log changes while it runs, and the journal has fields")
+    entries = ("journalctl", "-u", "chat-worker", "CHAT_EVENT=client.connected", "-o", "json",
+               "--no-pager", "-q")
+    assert not m.run(*entries).stdout
+    extra = m.path("/etc/chat/conf.d/log.conf")
+    extra.write_text("[log]\nlevel = info\n[worker]\nio_uring = yes\n")
+    extra.chmod(0o644)
+    m.run("systemctl", "reload", "chat-worker")
+    chat(m, env)
+    found = [json.loads(line) for line in m.run(*entries).stdout.splitlines()]
+    assert found
+    for entry in found:
+        assert entry["CHAT_APP"] == env["APP_ID"] and entry["PRIORITY"] == "6", entry
+        assert re.fullmatch(r"\d+\.\d+", entry["CHAT_SOCKET_ID"]), entry
+        assert f"socket_id={entry['CHAT_SOCKET_ID']} " in entry["MESSAGE"], entry
+    assert "worker.io_uring used=" in journal(m, "chat-worker")
+    print("    " + [l for l in journal(m, "chat-worker").splitlines() if "worker.io_uring" in l][-1])
+    extra.unlink()
+    m.run("systemctl", "reload", "chat-worker")
 
 
 # ---- what is wrong -------------------------------------------------------------------------------
@@ -284,8 +303,8 @@ def refusals(m):
     refuse(m, worker, ["wrong.conf:2", "lisden"], text="[worker]\nlisden = 0.0.0.0:1\n")
     refuse(m, worker, ["wrong.conf:2", "workers", "256"], text="[worker]\nworkers = 1000\n")
     refuse(m, broker, ["wrong.conf:2", "grace"], text="[presence]\ngrace = soon\n")
-    refuse(m, worker, ["/etc/chat/chat.conf", "Permission denied"], mode=0o600)
-    refuse(m, broker, ["/etc/chat/chat.conf", "Permission denied"], mode=0o600)
+    refuse(m, worker, ["/etc/chat/chat.conf", "Permission denied", "chmod"], mode=0o600)
+    refuse(m, broker, ["/etc/chat/chat.conf", "Permission denied", "chmod"], mode=0o600)
     refuse(m, worker, ["127.0.0.1:5432", "in use"],
            text="[worker]\nlisten = 127.0.0.1:5432\n")
     refuse(m, broker, ["127.0.0.1:5432", "in use"],
@@ -428,6 +447,7 @@ def main():
             step("chatting")
             chat(m, env)
             m.run("systemctl", "start", "chat-cleanup.service")
+            log(m, env)
             refusals(m)
             chat(m, env)
             lose_supervisor(m, env)

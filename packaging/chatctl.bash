@@ -4,7 +4,7 @@ _chatctl() {
 	_init_completion || return
 
 	case $prev in
-	--config | --env-file | --socket)
+	--config | --output | --socket)
 		_filedir
 		return
 		;;
@@ -26,6 +26,10 @@ _chatctl() {
 	fi
 	if [ "$cword" -eq 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(cut -d' ' -f1 <<<"$commands" | sort -u) --help --version" -- "$cur")
+		return
+	fi
+	if [ "$command" = import-env ] && [[ $cur != -* ]]; then
+		_filedir
 		return
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "--config --conninfo $(sed -n "s/^  $command\( .*\|$\)/\1/p" <<<"$usage" |

@@ -280,8 +280,8 @@ def psql(m, *statements, database="postgres"):
               database, "-c", statement)
 
 
-def refuse(m, unit, words, **wrong):
-    """The unit does not start; one line of `systemctl status` has all the words."""
+def refuse(m, unit, status, words, **wrong):
+    """The unit does not start; one line of `systemctl status` has all the words, and the exit status."""
     m.run("systemctl", "stop", unit)
     m.run("journalctl", "--rotate")
     m.run("journalctl", "--vacuum-time=1s")
@@ -292,6 +292,7 @@ def refuse(m, unit, words, **wrong):
         lines = [l for l in shown.splitlines() if all(w in l for w in words)]
         assert len(lines) == 1, f"{words} in one line of:\n{shown}"
         print(f"    {unit}: {lines[0].split(']: ', 1)[-1]}", flush=True)
+        assert f"status={status}" in shown, shown
         assert not is_active(m, unit)
     m.run("systemctl", "reset-failed", unit)
     m.run("systemctl", "start", unit)
@@ -300,18 +301,18 @@ def refuse(m, unit, words, **wrong):
 def refusals(m):
     step("what is wrong stops the start with one line that says what, where and what to do")
     broker, worker = "chat-broker.service", "chat-worker.service"
-    refuse(m, worker, ["wrong.conf:2", "lisden"], text="[worker]\nlisden = 0.0.0.0:1\n")
-    refuse(m, worker, ["wrong.conf:2", "workers", "256"], text="[worker]\nworkers = 1000\n")
-    refuse(m, broker, ["wrong.conf:2", "grace"], text="[presence]\ngrace = soon\n")
-    refuse(m, worker, ["/etc/chat/chat.conf", "Permission denied", "chmod"], mode=0o600)
-    refuse(m, broker, ["/etc/chat/chat.conf", "Permission denied", "chmod"], mode=0o600)
-    refuse(m, worker, ["127.0.0.1:5432", "in use"],
+    refuse(m, worker, "78/CONFIG", ["wrong.conf:2", "lisden"], text="[worker]\nlisden = 0.0.0.0:1\n")
+    refuse(m, worker, "78/CONFIG", ["wrong.conf:2", "workers", "256"], text="[worker]\nworkers = 1000\n")
+    refuse(m, broker, "78/CONFIG", ["wrong.conf:2", "grace"], text="[presence]\ngrace = soon\n")
+    refuse(m, worker, "78/CONFIG", ["/etc/chat/chat.conf", "Permission denied", "chmod"], mode=0o600)
+    refuse(m, broker, "78/CONFIG", ["/etc/chat/chat.conf", "Permission denied", "chmod"], mode=0o600)
+    refuse(m, worker, "69/UNAVAILABLE", ["127.0.0.1:5432", "in use"],
            text="[worker]\nlisten = 127.0.0.1:5432\n")
-    refuse(m, broker, ["127.0.0.1:5432", "in use"],
+    refuse(m, broker, "69/UNAVAILABLE", ["127.0.0.1:5432", "in use"],
            text="[admin]\nlisten = 127.0.0.1:5432\n")
-    refuse(m, broker, ["nowhere", "chatctl setup"],
+    refuse(m, broker, "78/CONFIG", ["nowhere", "chatctl setup"],
            text="[database]\nconninfo = dbname=nowhere\n")
-    refuse(m, broker, ["schema", "version", "chatctl migrate"],
+    refuse(m, broker, "78/CONFIG", ["schema", "version", "chatctl migrate"],
            sql=["UPDATE chat.schema_version SET version = version + 1000"],
            undo=["UPDATE chat.schema_version SET version = version - 1000"])
 

@@ -403,6 +403,24 @@ class Outside(unittest.TestCase):
         self.assertEqual(self.run_it("--help")[0], 0)
         self.assertRegex(self.run_it("--version")[1], r"^chatctl \d+\.\d+\.\d+\n$")
 
+    def test_documents(self):
+        """Every command line of the documents is one of --help, with options that it takes."""
+        known = {}
+        for line in re.findall(r"^  ([a-z].*)$", self.run_it("--help")[1], re.M):
+            verbs = re.match(r"[a-z-]+(?: [a-z-]+(?=$| ))?", line)[0]
+            known[verbs] = set(re.findall(r"--[a-z-]+", line)) | {"--config", "--conninfo"}
+        checked = 0
+        for path in glob.glob(f"{SQL_DIR}/../docs/*.md") + [f"{SQL_DIR}/../README.md"]:
+            with open(path, encoding="utf-8") as f:
+                lines = re.findall(r"(?:^ {4,}|&& |`)chatctl ([a-z][^`#|\n]*)", f.read(), re.M)
+            for line in lines:
+                words = line.split()
+                verbs = " ".join(words[:2]) if " ".join(words[:2]) in known else words[0]
+                self.assertIn(verbs, known, f"{path}: {line}")
+                self.assertLessEqual(set(re.findall(r"--[a-z-]+", line)), known[verbs], f"{path}: {line}")
+                checked += 1
+        self.assertGreater(checked, 15)
+
     def test_unreachable(self):
         self.assertEqual(self.run_it("user", "list", "--conninfo", "host=/nonexistent")[0], 69)
         self.assertEqual(self.run_it("status", "--socket", "/nonexistent/admin.sock")[0], 69)

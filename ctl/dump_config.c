@@ -13,13 +13,14 @@ int command_dump_config(const struct args *args)
 	struct conf *conf;
 	struct buf text;
 	struct buf rows;
-	struct buf *out = args->json ? &rows : &text;
+	const struct buf *out;
 	int status = db_config(args, false, &conf);
 
 	if (status != CTL_OK)
 		return status;
 	buf_init(&text, DUMP_MAX);
 	buf_init(&rows, ROWS_MAX);
+	out = args->json ? &rows : &text;
 	if (!conf_dump(conf, &text) || (args->json && !conf_rows_put(buf_slice(&text), &rows)) ||
 	    fwrite(out->p, 1, out->n, stdout) != out->n) {
 		(void)fputs("chatctl: the output could not be written\n", stderr);

@@ -2,7 +2,7 @@
  * The log: one line an event on standard error, "<6>client.closed reason=idle bytes=512", where <N>
  * is the syslog level that journald understands. Where standard error is a terminal, time and the
  * name of the level stand there instead; where it is the journal, the event, the application and
- *the socket id are fields of their own (journal.h).
+ * the socket id are fields of their own (journal.h).
  *
  * Levels: err = an operator must act; warning = something was lost and we go on; notice = start,
  * stop, reload; info = life of connections; debug = single messages.

@@ -292,7 +292,7 @@ def refuse(m, unit, status, words, **wrong):
         lines = [l for l in shown.splitlines() if all(w in l for w in words)]
         assert len(lines) == 1, f"{words} in one line of:\n{shown}"
         print(f"    {unit}: {lines[0].split(']: ', 1)[-1]}", flush=True)
-        assert f"status={status}" in shown, shown
+        assert f"(code=exited, status={status}" in shown, shown
         assert not is_active(m, unit)
     m.run("systemctl", "reset-failed", unit)
     m.run("systemctl", "start", unit)
@@ -301,18 +301,18 @@ def refuse(m, unit, status, words, **wrong):
 def refusals(m):
     step("what is wrong stops the start with one line that says what, where and what to do")
     broker, worker = "chat-broker.service", "chat-worker.service"
-    refuse(m, worker, "78/CONFIG", ["wrong.conf:2", "lisden"], text="[worker]\nlisden = 0.0.0.0:1\n")
-    refuse(m, worker, "78/CONFIG", ["wrong.conf:2", "workers", "256"], text="[worker]\nworkers = 1000\n")
-    refuse(m, broker, "78/CONFIG", ["wrong.conf:2", "grace"], text="[presence]\ngrace = soon\n")
-    refuse(m, worker, "78/CONFIG", ["/etc/chat/chat.conf", "Permission denied", "chmod"], mode=0o600)
-    refuse(m, broker, "78/CONFIG", ["/etc/chat/chat.conf", "Permission denied", "chmod"], mode=0o600)
-    refuse(m, worker, "69/UNAVAILABLE", ["127.0.0.1:5432", "in use"],
+    refuse(m, worker, 78, ["wrong.conf:2", "lisden"], text="[worker]\nlisden = 0.0.0.0:1\n")
+    refuse(m, worker, 78, ["wrong.conf:2", "workers", "256"], text="[worker]\nworkers = 1000\n")
+    refuse(m, broker, 78, ["wrong.conf:2", "grace"], text="[presence]\ngrace = soon\n")
+    refuse(m, worker, 78, ["/etc/chat/chat.conf", "Permission denied", "chmod"], mode=0o600)
+    refuse(m, broker, 78, ["/etc/chat/chat.conf", "Permission denied", "chmod"], mode=0o600)
+    refuse(m, worker, 69, ["127.0.0.1:5432", "in use"],
            text="[worker]\nlisten = 127.0.0.1:5432\n")
-    refuse(m, broker, "69/UNAVAILABLE", ["127.0.0.1:5432", "in use"],
+    refuse(m, broker, 69, ["127.0.0.1:5432", "in use"],
            text="[admin]\nlisten = 127.0.0.1:5432\n")
-    refuse(m, broker, "78/CONFIG", ["nowhere", "chatctl setup"],
+    refuse(m, broker, 78, ["nowhere", "chatctl setup"],
            text="[database]\nconninfo = dbname=nowhere\n")
-    refuse(m, broker, "78/CONFIG", ["schema", "version", "chatctl migrate"],
+    refuse(m, broker, 78, ["schema", "version", "chatctl migrate"],
            sql=["UPDATE chat.schema_version SET version = version + 1000"],
            undo=["UPDATE chat.schema_version SET version = version - 1000"])
 

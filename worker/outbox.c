@@ -1,5 +1,4 @@
 /* Records on their way to the broker, and who may go on when it is there. */
-#include "common/wire/wire.h"
 #include "worker/api/api.h"
 #include "worker/link/link.h"
 #include "worker/questions.h"
@@ -11,20 +10,6 @@
 /* What is left of its memory when all has been sent. */
 #define LATE_KEPT (64U << 10)
 
-/* A client is welcomed without asking, and is not there any more when it has closed. */
-static bool may_wait(uint8_t kind)
-{
-	return kind == WIRE_CONN_OPEN || kind == WIRE_CONN_CLOSE;
-}
-
-static bool put(struct worker *w, uint8_t kind, struct slice record)
-{
-	int r = may_wait(kind) ? link_send_later(w->link, kind, record)
-			       : link_send(w->link, kind, record);
-
-	return r == 0;
-}
-
 bool outbox_flush(struct worker *w)
 {
 	size_t at = 0;
@@ -35,7 +20,7 @@ bool outbox_flush(struct worker *w)
 		uint32_t n;
 
 		memcpy(&n, row + 1, sizeof(n));
-		if (!put(w, (uint8_t)row[0], slice_of(row + ROW_HEAD, n)))
+		if (link_send(w->link, (uint8_t)row[0], slice_of(row + ROW_HEAD, n)) != 0)
 			break;
 		at += ROW_HEAD + n;
 	}
@@ -52,8 +37,8 @@ bool outbox_flush(struct worker *w)
 
 bool worker_send(struct worker *w, uint8_t kind)
 {
-	bool sent =
-		w->broker != BROKER_AWAY && outbox_flush(w) && put(w, kind, buf_slice(&w->record));
+	bool sent = w->broker != BROKER_AWAY && outbox_flush(w) &&
+		    link_send(w->link, kind, buf_slice(&w->record)) == 0;
 
 	buf_clear(&w->record);
 	return sent;
@@ -63,7 +48,7 @@ void worker_send_surely(struct worker *w, uint8_t kind)
 {
 	uint32_t n = (uint32_t)w->record.n;
 
-	if (!outbox_flush(w) || !put(w, kind, buf_slice(&w->record))) {
+	if (!outbox_flush(w) || link_send(w->link, kind, buf_slice(&w->record)) != 0) {
 		/* Bounded by what is open: each connection and subscription ends once. */
 		(void)buf_addc(&w->late, (char)kind);
 		(void)buf_add(&w->late, slice_of(&n, sizeof(n)));

@@ -25,10 +25,9 @@
 /* A batch takes no further record beyond this; one record may be larger. */
 #define FLOW_BATCH (64U << 10)
 
-/* Messages that may be handled without telling; what lies in between waits for FLOW_DELAY. */
+/* Messages that may be handled without telling; what lies in between waits for FLOW_ACK_DELAY. */
 #define FLOW_UNTOLD 64
-/* Microseconds until that goes out which may wait for something to go with. */
-#define FLOW_DELAY 5000
+#define FLOW_ACK_DELAY 5000 /* microseconds */
 
 /* No message is longer. */
 #define FLOW_MESSAGE_MAX (FLOW_HEAD + FLOW_RECORD_HEAD + LIMIT_WIRE_RECORD + FLOW_BATCH)

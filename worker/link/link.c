@@ -35,7 +35,7 @@ struct link {
 	struct flow flow;
 	struct flow_hello hello;
 	struct event turn_ev;
-	struct event late_ev; /* what may wait: acknowledgements, link_send_later() */
+	struct event ack_ev;
 	struct event beat_ev;
 	struct event hello_ev;
 	struct link_counts counts;
@@ -72,12 +72,6 @@ static void mark_turn(struct link *link)
 		return;
 	link->turn_set = true;
 	event_active(&link->turn_ev, 0, 0);
-}
-
-static void mark_late(struct link *link)
-{
-	if (!event_pending(&link->late_ev, EV_TIMEOUT, NULL))
-		set_timer(&link->late_ev, FLOW_DELAY);
 }
 
 /* A message without records. Not sent when there is no connection: then a hello follows it. */
@@ -122,24 +116,21 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 	send_records(link);
 	if (flow_owes_much(&link->flow))
 		say(link, FLOW_ALIVE, SLICE_NONE);
-	else if (flow_owes(&link->flow))
-		mark_late(link);
+	else if (flow_owes(&link->flow) && !event_pending(&link->ack_ev, EV_TIMEOUT, NULL))
+		set_timer(&link->ack_ev, FLOW_ACK_DELAY);
 }
 
-static void on_late(evutil_socket_t fd, short what, void *arg)
+static void on_ack_due(evutil_socket_t fd, short what, void *arg)
 {
 	struct link *link = arg;
 
 	(void)fd;
 	(void)what;
-	if (link->state != UP)
-		return;
-	send_records(link);
-	if (flow_owes(&link->flow))
+	if (link->state == UP && flow_owes(&link->flow))
 		say(link, FLOW_ALIVE, SLICE_NONE);
 }
 
-static int push(struct link *link, uint8_t kind, struct slice body)
+int link_send(struct link *link, uint8_t kind, struct slice body)
 {
 	if (link->state != UP)
 		return -ENOTCONN;
@@ -149,25 +140,8 @@ static int push(struct link *link, uint8_t kind, struct slice body)
 		return -ENOBUFS;
 	flow_push(&link->flow, kind, body);
 	link->counts.records_out++;
+	mark_turn(link);
 	return 0;
-}
-
-int link_send(struct link *link, uint8_t kind, struct slice body)
-{
-	int r = push(link, kind, body);
-
-	if (r == 0)
-		mark_turn(link);
-	return r;
-}
-
-int link_send_later(struct link *link, uint8_t kind, struct slice body)
-{
-	int r = push(link, kind, body);
-
-	if (r == 0)
-		mark_late(link);
-	return r;
 }
 
 /* ---- looking for the broker ---- */
@@ -412,7 +386,7 @@ static void open_events(struct link *link)
 	struct timeval beat = loop_timeval(link->heartbeat);
 
 	if (event_assign(&link->turn_ev, base, -1, 0, on_turn, link) != 0 ||
-	    event_assign(&link->late_ev, base, -1, 0, on_late, link) != 0 ||
+	    event_assign(&link->ack_ev, base, -1, 0, on_ack_due, link) != 0 ||
 	    event_assign(&link->hello_ev, base, -1, 0, on_hello_due, link) != 0 ||
 	    event_assign(&link->beat_ev, base, -1, EV_PERSIST, on_beat, link) != 0 ||
 	    event_add(&link->beat_ev, &beat) != 0)
@@ -422,7 +396,7 @@ static void open_events(struct link *link)
 static void close_all(struct link *link, usec_t linger)
 {
 	(void)event_del(&link->turn_ev); /* cannot fail: all were assigned */
-	(void)event_del(&link->late_ev);
+	(void)event_del(&link->ack_ev);
 	(void)event_del(&link->hello_ev);
 	(void)event_del(&link->beat_ev);
 	zsock_free(link->z, linger);

@@ -67,12 +67,6 @@ void link_free(struct link *link);
  */
 MUST_CHECK int link_send(struct link *link, uint8_t kind, struct slice body);
 
-/*
- * The same for a record that nobody waits for: it goes out with the next one that somebody does
- * wait for, or after FLOW_DELAY.
- */
-MUST_CHECK int link_send_later(struct link *link, uint8_t kind, struct slice body);
-
 /* While it is held no record comes in; heartbeats go out, and so does what is sent. */
 void link_hold(struct link *link, bool hold);
 

@@ -82,9 +82,13 @@ test('C12 a reload of the workers sends pusher-js to the new ones, with its subs
 	const c = await Client.open(app);
 	house.kill('chat-worker', 'SIGHUP');
 	await c.expectClosed(4200, 'Server is restarting, reconnect');
-	assert.notEqual(await tape.next(() => true, 'the subscription again'), first);
-	await trigger(app, 'presence-drain', 'e', '1');
-	await tape.next((x) => x === 1);
+	let item = await tape.next(() => true, 'the subscription again');
+	assert.notEqual(item, first);
+	// An old worker may take it once more, and send it on once more.
+	while (item !== 1) {
+		await trigger(app, 'presence-drain', 'e', '1');
+		item = await tape.next();
+	}
 	assert.equal(channel.members.count, 1);
 	js.disconnect();
 });

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "broker/broker.h"
+#include "common/base/mem.h"
 #include "common/conf/conf_file.h"
 #include "common/log/log.h"
 #include "common/proc/privs.h"
@@ -173,6 +174,7 @@ int main(int argc, char **argv)
 	struct conf *conf;
 	int status;
 
+	mem_setup();
 	if (!parse_options(&role, argc, argv, &status))
 		return status;
 	log_init("chat-broker", role.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE);

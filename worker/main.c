@@ -291,6 +291,7 @@ int main(int argc, char **argv)
 	struct conf_fault fault;
 	int status;
 
+	mem_setup();
 	if (!parse_options(&role, argc, argv, &status))
 		return status;
 	log_init("chat-worker", role.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE);

@@ -1,5 +1,6 @@
 #include "common/base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +17,15 @@ void die(const char *fmt, ...)
 	va_end(args);
 	fputc('\n', stderr);
 	abort();
+}
+
+#define KEEP (4 << 20) /* bytes */
+
+void mem_setup(void)
+{
+	/* A hint each: where it is refused, all works as before. */
+	(void)mallopt(M_TRIM_THRESHOLD, KEEP);
+	(void)mallopt(M_MMAP_THRESHOLD, KEEP);
 }
 
 void *mem_alloc(size_t size)

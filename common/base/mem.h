@@ -9,6 +9,13 @@
 
 #include "common/base/macros.h"
 
+/*
+ * To be called first in a process that works for long: some megabytes that are free stay with it,
+ * and blocks of up to that size come from the heap. Else each queue that comes and goes, and each
+ * list of the members of a large channel, has the kernel map its pages anew.
+ */
+void mem_setup(void);
+
 MALLOC_LIKE void *mem_alloc(size_t size);
 MALLOC_LIKE void *mem_zalloc(size_t size);
 MALLOC_LIKE void *mem_calloc(size_t count, size_t size);

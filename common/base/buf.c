@@ -7,6 +7,7 @@
 
 #include "common/base/encode.h"
 #include "common/base/mem.h"
+#include "common/base/plain.h"
 
 void buf_init(struct buf *b, size_t max)
 {
@@ -139,60 +140,35 @@ static char *put_escape(char *at, unsigned char c)
 	return at;
 }
 
-/* The next eight bytes, if none of them needs an escape. */
-static bool plain_eight(const char *p, uint64_t *ret)
-{
-	const uint64_t ones = 0x0101010101010101U;
-	const uint64_t tops = 0x8080808080808080U;
-	uint64_t w;
-	uint64_t quote;
-	uint64_t slash;
-
-	memcpy(&w, p, sizeof(w));
-	quote = w ^ ones * '"';
-	slash = w ^ ones * '\\';
-	*ret = w;
-	/* A byte below n makes its top bit show in (w - n) & ~w; carries only add false alarms. */
-	return ((((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) &
-		tops) == 0;
-}
-
 static size_t escapes_cost(struct slice text)
 {
 	size_t sum = 0;
-	uint64_t eight;
 
-	for (size_t i = 0; i < text.n;) {
-		size_t end = MIN(i + sizeof(eight), text.n);
-
-		if (end - i == sizeof(eight) && plain_eight(text.p + i, &eight))
-			i = end;
-		for (; i < end; i++)
-			sum += escape_cost((unsigned char)text.p[i]);
-	}
+	for (size_t i = plain_run(text, 0); i < text.n; i += plain_run(text, i))
+		sum += escape_cost((unsigned char)text.p[i++]);
 	return sum;
 }
 
+/* Words are written whole: what is left of the text is no longer than the room that is left. */
 static void put_escaped(char *at, struct slice text)
 {
-	uint64_t eight;
+	size_t i = 0;
 
-	for (size_t i = 0; i < text.n;) {
-		size_t end = MIN(i + sizeof(eight), text.n);
+	while (i + sizeof(uint64_t) <= text.n) {
+		uint64_t word = plain_word(text.p + i);
+		size_t run = plain_before(plain_not(word));
 
-		if (end - i == sizeof(eight) && plain_eight(text.p + i, &eight)) {
-			memcpy(at, &eight, sizeof(eight));
-			at += sizeof(eight);
-			i = end;
-		}
-		for (; i < end; i++) {
-			unsigned char c = (unsigned char)text.p[i];
-
-			if (escape_cost(c) == 0)
-				*at++ = (char)c;
-			else
-				at = put_escape(at, c);
-		}
+		memcpy(at, &word, sizeof(word));
+		at += run;
+		i += run;
+		if (run < sizeof(word))
+			at = put_escape(at, (unsigned char)text.p[i++]);
+	}
+	for (; i < text.n; i++) {
+		if (plain_byte(text.p[i]))
+			*at++ = text.p[i];
+		else
+			at = put_escape(at, (unsigned char)text.p[i]);
 	}
 }
 

@@ -2,6 +2,7 @@
 
 #include "common/base/limits.h"
 #include "common/base/mem.h"
+#include "common/base/plain.h"
 #include "common/base/utf8.h"
 
 /* One bit a level: set = inside an object. */
@@ -77,20 +78,16 @@ static bool scan_string(struct scan *s)
 {
 	s->at++;
 	while (s->at < s->text.n) {
-		unsigned char c = (unsigned char)s->text.p[s->at];
-
+		s->at += plain_run(s->text, s->at);
+		if (s->at == s->text.n)
+			return false;
+		char c = s->text.p[s->at];
 		if (c == '"') {
 			s->at++;
 			return true;
 		}
-		if (c < 0x20)
+		if (c != '\\' || !scan_escape(s))
 			return false;
-		if (c == '\\') {
-			if (!scan_escape(s))
-				return false;
-		} else {
-			s->at++;
-		}
 	}
 	return false;
 }
@@ -280,8 +277,11 @@ bool json_scan(struct slice text, struct json_value *ret_root)
 
 static size_t string_end(struct slice text, size_t at)
 {
-	for (at++; at < text.n && text.p[at] != '"'; at++)
-		at += text.p[at] == '\\';
+	for (at++; at < text.n; at += 2) {
+		at += plain_run(text, at);
+		if (at == text.n || text.p[at] == '"')
+			break;
+	}
 	return MIN(at + 1, text.n);
 }
 

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "common/base/plain.h"
+
 static void assert_text(const struct buf *b, const char *want)
 {
 	assert_int_equal(b->n, strlen(want));
@@ -179,6 +181,30 @@ static void escapes_json_in_every_place(void **state)
 	buf_done(&wanted);
 }
 
+/* In every place, with plain bytes and with others behind it; the bytes before do not count. */
+static void finds_the_first_that_is_not_plain(void **state)
+{
+	char text[24];
+
+	(void)state;
+	for (unsigned c = 0; c < 256; c++) {
+		bool plain = c >= 0x20 && c != '"' && c != '\\';
+
+		for (size_t at = 0; at < sizeof(text); at++) {
+			for (size_t from = 0; from <= at; from++) {
+				memset(text, 'p', at);
+				memset(text + at, '"', sizeof(text) - at);
+				text[at] = (char)c;
+				size_t run = plain_run(slice_of(text, sizeof(text)), from);
+				assert_int_equal(run, at - from + plain);
+				run = plain_run(slice_of(text, at + 1), from);
+				assert_int_equal(run, at - from + plain);
+			}
+		}
+	}
+	assert_int_equal(plain_run(SLICE_NONE, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,6 +218,7 @@ int main(void)
 		cmocka_unit_test(consumes_from_the_front),
 		cmocka_unit_test(ends_with_nul_when_there_is_room),
 		cmocka_unit_test(escapes_json_in_every_place),
+		cmocka_unit_test(finds_the_first_that_is_not_plain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

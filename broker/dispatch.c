@@ -23,6 +23,7 @@ struct dispatch *dispatch_new(const struct dispatch_options *options)
 	d->origins = origins_new();
 	d->watchlist = watchlist_new(options->watchlist_window, &dispatch_watchlist_ops, d);
 	hold_init(&d->hold, options->hold_max);
+	early_init(&d->early);
 	buf_init(&d->record, LIMIT_WIRE_RECORD);
 	buf_init(&d->body, LIMIT_WIRE_RECORD - 1024); /* the record has other fields */
 	return d;
@@ -67,6 +68,7 @@ void dispatch_free(struct dispatch *d)
 	stable_free(d->stable);
 	watchlist_free(d->watchlist);
 	hold_done(&d->hold);
+	early_done(&d->early);
 	buf_done(&d->record);
 	buf_done(&d->body);
 	free(d);
@@ -427,7 +429,7 @@ usec_t dispatch_deadline(const struct dispatch *d)
 	registry = registry_deadline(d->parts.registry);
 	chat = chat_deadline(d->parts.chat);
 	watchlist = watchlist_deadline(d->watchlist);
-	return MIN(MIN(registry, chat), watchlist);
+	return MIN(MIN(registry, chat), MIN(watchlist, early_deadline(&d->early)));
 }
 
 void dispatch_turn(struct dispatch *d)
@@ -448,6 +450,7 @@ void dispatch_turn(struct dispatch *d)
 	registry_turn(d->parts.registry, d->now);
 	chat_turn(d->parts.chat, d->now.mono);
 	watchlist_turn(d->watchlist, d->now.mono);
+	dispatch_early_turn(d);
 }
 
 /* ---- for operators ---- */

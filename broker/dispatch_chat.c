@@ -12,14 +12,14 @@ struct asking {
 	uint32_t worker;
 };
 
-static struct asking *asking_new(struct dispatch *d, const struct peer *p, uint64_t req)
+static struct asking *asking_new(struct dispatch *d, uint32_t worker, uint64_t req)
 {
 	struct asking *a = NEW(struct asking);
 
 	d->counts.calls++;
 	a->d = d;
 	a->req = req;
-	a->worker = p->number;
+	a->worker = worker;
 	return a;
 }
 
@@ -53,7 +53,7 @@ static void on_authorized(void *ctx, const struct chat_answer *a)
 		      wire_encode_authorized(&d->record, &m));
 }
 
-void dispatch_authorize(struct dispatch *d, struct peer *p, const struct wire_authorize *m)
+static void authorize(struct dispatch *d, uint32_t worker, const struct wire_authorize *m)
 {
 	struct chat_caller caller = {
 		.token_id = m->token_id,
@@ -63,7 +63,61 @@ void dispatch_authorize(struct dispatch *d, struct peer *p, const struct wire_au
 	};
 
 	chat_authorize(d->parts.chat, d->now.mono, &caller, m->channel, on_authorized,
-		       asking_new(d, p, m->req));
+		       asking_new(d, worker, m->req));
+}
+
+/* Whether a worker is about to tell of that connection: it has told of none that came after. */
+static bool is_to_come(const struct dispatch *d, struct slice socket_id, uint64_t *ret_conn)
+{
+	const struct peer *p;
+	struct registry_conn row;
+	struct slice first;
+	struct slice second;
+	unsigned long long conn;
+
+	if (!slice_cut(socket_id, '.', &first, &second) || !slice_to_u64(first, &conn) ||
+	    registry_conn(d->parts.registry, conn, &row))
+		return false;
+	*ret_conn = conn;
+	p = dispatch_peer(d, (uint32_t)(conn >> WIRE_CONN_BITS));
+	return p != NULL && p->lane != NULL && wire_conn_is_after(conn, p->newest);
+}
+
+/* Whom it is for would be forgotten if the connection were not known when it is granted. */
+void dispatch_authorize(struct dispatch *d, struct peer *p, const struct wire_authorize *m)
+{
+	uint64_t conn;
+	bool waits = is_to_come(d, m->socket_id, &conn) && wire_encode_authorize(&d->record, m) &&
+		     early_add(&d->early, d->now.mono, conn, p->number, buf_slice(&d->record));
+
+	buf_clear(&d->record);
+	if (!waits)
+		authorize(d, p->number, m);
+}
+
+static void authorize_early(struct dispatch *d, struct early_row *row)
+{
+	struct wire_authorize m;
+
+	if (wire_decode_authorize(slice_of(row->body, row->n), &m))
+		authorize(d, row->worker, &m);
+	free(row);
+}
+
+void dispatch_early(struct dispatch *d, uint64_t conn)
+{
+	struct early_row *row;
+
+	while ((row = early_take(&d->early, conn)) != NULL)
+		authorize_early(d, row);
+}
+
+void dispatch_early_turn(struct dispatch *d)
+{
+	struct early_row *row;
+
+	while ((row = early_give_up(&d->early, d->now.mono)) != NULL)
+		authorize_early(d, row);
 }
 
 /* ---- /api/websocket ---- */
@@ -110,7 +164,7 @@ void dispatch_chat_call(struct dispatch *d, struct peer *p, const struct wire_ch
 		.invalid = m->invalid,
 	};
 
-	chat_call(d->parts.chat, d->now.mono, &call, on_reply, asking_new(d, p, m->req));
+	chat_call(d->parts.chat, d->now.mono, &call, on_reply, asking_new(d, p->number, m->req));
 }
 
 /* ---- what the chat does ---- */

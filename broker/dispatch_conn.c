@@ -85,6 +85,9 @@ void dispatch_conn_open(struct dispatch *d, struct peer *p, const struct wire_co
 		send_close(d, p, m->conn, 4004, text);
 	}
 	registry_open(d->parts.registry, d->now, &row);
+	if (wire_conn_is_after(m->conn, p->newest))
+		p->newest = m->conn;
+	dispatch_early(d, m->conn);
 }
 
 static void end_conn(struct dispatch *d, struct moment at, uint64_t conn)

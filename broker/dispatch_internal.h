@@ -4,6 +4,7 @@
 
 #include "broker/apps.h"
 #include "broker/dispatch.h"
+#include "broker/early.h"
 #include "broker/hold.h"
 #include "broker/origins.h"
 #include "broker/stable.h"
@@ -20,7 +21,8 @@ struct peer {
 	uint32_t number;
 	struct lane *lane; /* NULL: gone, but its last records still wait in the hold */
 	struct stable_queue acks;
-	bool synced; /* has told its state; until then it is told no lists of members */
+	uint64_t newest; /* connection that it has told of */
+	bool synced;	 /* has told its state; until then it is told no lists of members */
 	struct wire_worker_state state; /* as it told last */
 };
 
@@ -38,6 +40,7 @@ struct dispatch {
 	bool stopped;
 	usec_t open_at; /* at the latest */
 	struct hold hold;
+	struct early early;
 	struct peer *peers;
 	struct origins *origins;
 	struct stable *stable;
@@ -141,6 +144,9 @@ void dispatch_publish_body(struct dispatch *d, uint32_t app, struct slice channe
 
 /* dispatch_chat.c */
 void dispatch_authorize(struct dispatch *d, struct peer *p, const struct wire_authorize *m);
+/* A connection has come, or will not come any more, of which requests have spoken. */
+void dispatch_early(struct dispatch *d, uint64_t conn);
+void dispatch_early_turn(struct dispatch *d);
 void dispatch_chat_call(struct dispatch *d, struct peer *p, const struct wire_chat_call *m);
 
 #endif

@@ -42,6 +42,15 @@ enum wire_info {
 /* Bits of a conn below the number of its worker. */
 #define WIRE_CONN_BITS 28
 
+/* Whether a conn was counted after another one of the same worker; the counter may have wrapped. */
+static inline bool wire_conn_is_after(uint64_t conn, uint64_t other)
+{
+	const uint64_t mask = (1ULL << WIRE_CONN_BITS) - 1;
+	uint64_t ahead = (conn - other) & mask;
+
+	return ahead != 0 && ahead <= mask / 2;
+}
+
 enum wire_query_what {
 	WIRE_QUERY_CHANNELS = 1,
 	WIRE_QUERY_CHANNEL,

@@ -1,13 +1,15 @@
-/* Applications, names of channels, held records and origins of the broker. */
+/* Applications, names of channels, held records, early ones and origins of the broker. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "broker/apps.h"
 #include "broker/channel_kind.h"
+#include "broker/early.h"
 #include "broker/hold.h"
 #include "broker/origins.h"
 #include "common/base/limits.h"
@@ -181,6 +183,40 @@ static void test_held_records_come_back_in_order(void **state)
 	hold_done(&h);
 }
 
+/* ---- early records ---- */
+
+static void expect_row(struct early_row *row, uint32_t worker, const char *body)
+{
+	assert_non_null(row);
+	assert_int_equal(row->worker, worker);
+	assert_true(slice_eq(slice_of(row->body, row->n), slice_str(body)));
+	free(row);
+}
+
+static void test_early_records_come_with_their_connection(void **state)
+{
+	struct early e;
+
+	(void)state;
+	early_init(&e);
+	assert_int_equal(early_deadline(&e), USEC_NEVER);
+	assert_true(early_add(&e, 1000, 7, 1, SLICE("a")));
+	assert_true(early_add(&e, 2000, 8, 2, SLICE("b")));
+	assert_true(early_add(&e, 3000, 7, 2, SLICE_NONE));
+	assert_int_equal(early_deadline(&e), 1000 + EARLY_WAIT);
+	assert_null(early_take(&e, 9));
+	expect_row(early_take(&e, 7), 1, "a");
+	expect_row(early_take(&e, 7), 2, "");
+	assert_null(early_take(&e, 7));
+	assert_null(early_give_up(&e, 1999 + EARLY_WAIT));
+	expect_row(early_give_up(&e, 2000 + EARLY_WAIT), 2, "b");
+	assert_null(early_give_up(&e, USEC_NEVER));
+	for (unsigned i = 0; i < EARLY_MOST; i++)
+		assert_true(early_add(&e, 1, i, 1, SLICE("c")));
+	assert_false(early_add(&e, 1, EARLY_MOST, 1, SLICE("c")));
+	early_done(&e);
+}
+
 /* ---- publishes ---- */
 
 static void test_an_origin_is_ordered_in_rising_numbers(void **state)
@@ -213,6 +249,7 @@ int main(void)
 		cmocka_unit_test(test_limits_of_one_application),
 		cmocka_unit_test(test_without_an_application),
 		cmocka_unit_test(test_held_records_come_back_in_order),
+		cmocka_unit_test(test_early_records_come_with_their_connection),
 		cmocka_unit_test(test_an_origin_is_ordered_in_rising_numbers),
 	};
 

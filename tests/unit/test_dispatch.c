@@ -671,6 +671,50 @@ static void test_questions_to_the_chat(void **state)
 		     "chat call 8 hi\n2 REPLY 2 201 {}\nchat call 4 \n");
 }
 
+static void authorize(uint32_t worker, const char *socket_id)
+{
+	SAY(worker, authorize, AUTHORIZE, .req = 7, .socket_id = slice_str(socket_id),
+	    .channel = SLICE_INIT("private-a"));
+}
+
+/* Another worker than the one of the connection may be the quicker one. */
+static void test_a_request_waits_for_its_connection(void **state)
+{
+	(void)state;
+	authorize(2, "268435457.1"); /* CONN(1, 1) */
+	expect_lines("");
+	fake_open(1, CONN(1, 2), 0);
+	expect_news("");
+	fake_open(1, CONN(1, 1), 0);
+	expect_news("chat authorize 268435457.1 private-a\n");
+	fake_answer(403, "{}");
+	expect_lines("2 AUTHORIZED 7 403 7\n");
+}
+
+static void test_a_request_does_not_wait_in_vain(void **state)
+{
+	(void)state;
+	fake_open(1, CONN(1, 5), 0);
+	expect_news("");
+	authorize(2, "268435460.1"); /* gone: a later one is known */
+	expect_lines("chat authorize 268435460.1 private-a\n");
+	fake_answer(403, "{}");
+	authorize(2, "2415919105.1"); /* of a worker that does not exist */
+	fake_answer(403, "{}");
+	authorize(2, "x");
+	fake_answer(403, "{}");
+	expect_lines("2 AUTHORIZED 7 403 7\nchat authorize 2415919105.1 private-a\n"
+		     "2 AUTHORIZED 7 403 7\nchat authorize x private-a\n"
+		     "2 AUTHORIZED 7 403 7\n");
+	authorize(2, "268435462.1"); /* may come */
+	expect_lines("");
+	assert_int_equal(dispatch_deadline(fake_d), fake_now + EARLY_WAIT);
+	fake_wait(EARLY_WAIT);
+	expect_lines("chat authorize 268435462.1 private-a\n");
+	fake_answer(403, "{}");
+	expect_lines("2 AUTHORIZED 7 403 7\n");
+}
+
 static void test_what_the_chat_does(void **state)
 {
 	const struct chat_ops *ops = &dispatch_chat_ops;
@@ -731,6 +775,8 @@ int main(void)
 		WITH(test_queries),
 		WITH(test_terminate),
 		WITH(test_questions_to_the_chat),
+		WITH(test_a_request_waits_for_its_connection),
+		WITH(test_a_request_does_not_wait_in_vain),
 		WITH(test_what_the_chat_does),
 	};
 

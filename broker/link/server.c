@@ -238,7 +238,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 	}
 	server->turn_set = false;
 	if (later && event_pending(&server->ack_ev, EV_TIMEOUT, NULL) == 0)
-		set_timer(&server->ack_ev, FLOW_ACK_DELAY);
+		set_timer(&server->ack_ev, FLOW_DELAY);
 }
 
 /* ---- time ---- */

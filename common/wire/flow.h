@@ -25,9 +25,11 @@
 /* A batch takes no further record beyond this; one record may be larger. */
 #define FLOW_BATCH (64U << 10)
 
-/* Messages that may be handled without telling; what lies in between waits for FLOW_ACK_DELAY. */
+/* What may wait for company waits so long: acknowledgements, and what worker/link/pace.h names. */
+#define FLOW_DELAY 4000 /* microseconds */
+
+/* Messages that may be handled without telling. */
 #define FLOW_UNTOLD 64
-#define FLOW_ACK_DELAY 5000 /* microseconds */
 
 /* No message is longer. */
 #define FLOW_MESSAGE_MAX (FLOW_HEAD + FLOW_RECORD_HEAD + LIMIT_WIRE_RECORD + FLOW_BATCH)

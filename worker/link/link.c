@@ -14,6 +14,7 @@
 #include "common/loop/zsock.h"
 #include "common/wire/flow.h"
 #include "common/wire/wire.h"
+#include "worker/link/pace.h"
 
 #define MISSED 3		   /* heartbeats: the broker is away */
 #define HELLO_FIRST 50000	   /* pause after the first hello; doubles */
@@ -34,8 +35,9 @@ struct link {
 	void *ctx;
 	struct flow flow;
 	struct flow_hello hello;
+	struct pace pace;
 	struct event turn_ev;
-	struct event ack_ev;
+	struct event later_ev; /* what may wait has waited */
 	struct event beat_ev;
 	struct event hello_ev;
 	struct link_counts counts;
@@ -102,6 +104,15 @@ static void send_records(struct link *link)
 		flow_sent(&link->flow);
 		link->spoke = true;
 	}
+	pace_sent(&link->pace, loop_now(link->loop));
+}
+
+/* All that the broker has not acknowledged. */
+static void send_again(struct link *link)
+{
+	flow_rewind(&link->flow);
+	pace_hurry(&link->pace);
+	mark_turn(link);
 }
 
 static void on_turn(evutil_socket_t fd, short what, void *arg)
@@ -113,20 +124,26 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 	link->turn_set = false;
 	if (link->state != UP)
 		return;
-	send_records(link);
+	if (pace_is_due(&link->pace, loop_now(link->loop)))
+		send_records(link);
 	if (flow_owes_much(&link->flow))
 		say(link, FLOW_ALIVE, SLICE_NONE);
-	else if (flow_owes(&link->flow) && !event_pending(&link->ack_ev, EV_TIMEOUT, NULL))
-		set_timer(&link->ack_ev, FLOW_ACK_DELAY);
+	else if ((flow_owes(&link->flow) || pace_waits(&link->pace)) &&
+		 !event_pending(&link->later_ev, EV_TIMEOUT, NULL))
+		set_timer(&link->later_ev, FLOW_DELAY);
 }
 
-static void on_ack_due(evutil_socket_t fd, short what, void *arg)
+static void on_later(evutil_socket_t fd, short what, void *arg)
 {
 	struct link *link = arg;
 
 	(void)fd;
 	(void)what;
-	if (link->state == UP && flow_owes(&link->flow))
+	if (link->state != UP)
+		return;
+	if (pace_waits(&link->pace))
+		send_records(link);
+	else if (flow_owes(&link->flow))
 		say(link, FLOW_ALIVE, SLICE_NONE);
 }
 
@@ -139,6 +156,7 @@ int link_send(struct link *link, uint8_t kind, struct slice body)
 	if (link->flow.held >= link->window)
 		return -ENOBUFS;
 	flow_push(&link->flow, kind, body);
+	pace_add(&link->pace, kind);
 	link->counts.records_out++;
 	mark_turn(link);
 	return 0;
@@ -256,9 +274,8 @@ static void welcomed(struct link *link, const struct flow_head *head, struct sli
 		give_up(link, "welcome");
 		return;
 	}
-	flow_rewind(&link->flow);
+	send_again(link);
 	(void)event_del(&link->hello_ev); /* cannot fail: it was assigned */
-	mark_turn(link);
 	if (link->state == UP)
 		return; /* the answer to a second hello */
 	link->state = UP;
@@ -303,8 +320,7 @@ static void on_lane_message(struct link *link, const struct flow_head *head, str
 		take_data(link, head, message);
 		break;
 	case FLOW_AGAIN:
-		flow_rewind(&link->flow);
-		mark_turn(link);
+		send_again(link);
 		break;
 	case FLOW_ALIVE:
 		if (flow_behind(&link->flow, head->seq))
@@ -386,7 +402,7 @@ static void open_events(struct link *link)
 	struct timeval beat = loop_timeval(link->heartbeat);
 
 	if (event_assign(&link->turn_ev, base, -1, 0, on_turn, link) != 0 ||
-	    event_assign(&link->ack_ev, base, -1, 0, on_ack_due, link) != 0 ||
+	    event_assign(&link->later_ev, base, -1, 0, on_later, link) != 0 ||
 	    event_assign(&link->hello_ev, base, -1, 0, on_hello_due, link) != 0 ||
 	    event_assign(&link->beat_ev, base, -1, EV_PERSIST, on_beat, link) != 0 ||
 	    event_add(&link->beat_ev, &beat) != 0)
@@ -396,7 +412,7 @@ static void open_events(struct link *link)
 static void close_all(struct link *link, usec_t linger)
 {
 	(void)event_del(&link->turn_ev); /* cannot fail: all were assigned */
-	(void)event_del(&link->ack_ev);
+	(void)event_del(&link->later_ev);
 	(void)event_del(&link->hello_ev);
 	(void)event_del(&link->beat_ev);
 	zsock_free(link->z, linger);

@@ -7,9 +7,9 @@
  * was taken before stays, and is sent again if the broker that comes back is the same; another one
  * (a new epoch) knows nothing, so all of it is forgotten and the owner tells its state anew.
  *
- * Records go out at the end of the loop's turn, many in one message, and come in in their order,
- * each once within one life of the broker. Over a broker's crash the owner asks and publishes again
- * itself, and removes repeats by publish id (seen.h).
+ * Records go out at the end of the loop's turn or a little later (pace.h), many in one message, and
+ * come in in their order, each once within one life of the broker. Over a broker's crash the owner
+ * asks and publishes again itself, and removes repeats by publish id (seen.h).
  */
 #ifndef WORKER_LINK_LINK_H
 #define WORKER_LINK_LINK_H

@@ -90,7 +90,7 @@ test('a worker beyond its limit of memory dies alone', async (t) => {
 	const { count, faults } = await door.stop();
 	assert.ok(count > 0);
 	assert.deepEqual(faults, [], 'nobody was refused');
-	const lost = workerOf(good.find((c) => c.closed !== null) ?? deaf.find((c) => c.closed !== null));
+	const lost = workerOf(await until(() => good.find((c) => c.closed !== null), 'the end of its clients'));
 	const stayed = good.filter((c) => workerOf(c) !== lost);
 	assert.ok(stayed.length >= 2);
 	for (const c of stayed) {

@@ -70,7 +70,7 @@ static void enqueue(struct mirror *m, struct mirror_row *row)
 
 static struct mirror_row *add(struct mirror *m, const struct key *k)
 {
-	struct mirror_row *row = mem_zalloc(sizeof(*row) + k->n);
+	struct mirror_row *row = slab_zalloc(&m->slab, sizeof(*row) + k->n);
 
 	row->kind = (enum mirror_kind)k->bytes[0];
 	row->nkey = k->n;
@@ -93,8 +93,8 @@ void mirror_row_free(struct mirror *m, struct mirror_row *row)
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the table has living rows only */
 	HASH_DEL(m->rows, row);
 	m->nkind[row->kind]--;
-	free(row->data);
-	free(row);
+	slab_free(&m->slab, row->data);
+	slab_free(&m->slab, row);
 }
 
 /*
@@ -157,7 +157,7 @@ static struct mirror_row *change(struct mirror *m, const struct key *k, bool put
 	return row;
 }
 
-static void set_texts(struct mirror_row *row, const struct slice *texts, int n)
+static void set_texts(struct mirror *m, struct mirror_row *row, const struct slice *texts, int n)
 {
 	size_t total = 0;
 	size_t at = 0;
@@ -165,7 +165,8 @@ static void set_texts(struct mirror_row *row, const struct slice *texts, int n)
 	memset(row->lengths, 0, sizeof(row->lengths));
 	for (int i = 0; i < n; i++)
 		total += texts[i].n;
-	row->data = mem_realloc(row->data, MAX(total, 1));
+	slab_free(&m->slab, row->data);
+	row->data = slab_zalloc(&m->slab, total);
 	for (int i = 0; i < n; i++) {
 		if (texts[i].n > 0)
 			memcpy(row->data + at, texts[i].p, texts[i].n);
@@ -214,7 +215,7 @@ void mirror_conn_put(struct mirror *m, const struct mirror_conn *row)
 	changed->worker = row->worker;
 	changed->conn = row->conn;
 	changed->at[0] = row->connected_at;
-	set_texts(changed, texts, 5);
+	set_texts(m, changed, texts, 5);
 	mirror_stir(m);
 }
 
@@ -231,7 +232,7 @@ void mirror_conn_del(struct mirror *m, uint32_t worker, uint64_t conn)
 		return;
 	row->worker = worker;
 	row->conn = conn;
-	set_texts(row, NULL, 0);
+	set_texts(m, row, NULL, 0);
 	mirror_stir(m);
 }
 
@@ -259,7 +260,7 @@ void mirror_member_put(struct mirror *m, const struct mirror_member *row)
 	changed->worker = row->worker;
 	changed->conn = row->conn;
 	changed->at[0] = row->joined_at;
-	set_texts(changed, texts, 4);
+	set_texts(m, changed, texts, 4);
 	mirror_stir(m);
 }
 
@@ -278,7 +279,7 @@ void mirror_member_del(struct mirror *m, uint32_t worker, uint64_t conn, struct 
 		return;
 	row->worker = worker;
 	row->conn = conn;
-	set_texts(row, &channel, 1);
+	set_texts(m, row, &channel, 1);
 	mirror_stir(m);
 }
 
@@ -295,7 +296,7 @@ static struct mirror_row *change_user(struct mirror *m, enum mirror_kind kind, s
 	row = change(m, &k, put);
 	if (row == NULL)
 		return NULL;
-	set_texts(row, texts, 2);
+	set_texts(m, row, texts, 2);
 	mirror_stir(m);
 	return row;
 }
@@ -349,10 +350,13 @@ void mirror_worker_gone(struct mirror *m, uint32_t worker)
 
 uint64_t mirror_pending(const struct mirror *m)
 {
+	const struct mirror_gone *gone;
 	uint64_t n = 0;
 
 	for (int kind = 0; kind < MIRROR_KINDS; kind++)
 		n += m->nkind[kind];
+	TAILQ_FOREACH (gone, &m->gone, entry)
+		n++;
 	return n;
 }
 
@@ -417,6 +421,7 @@ void mirror_free(struct mirror *m)
 		event_del(&m->timer);
 		pg_params_done(&m->params);
 	}
+	slab_done(&m->slab);
 	free(m);
 }
 

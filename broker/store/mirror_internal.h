@@ -7,7 +7,7 @@
  *
  *	UNKNOWN  no epoch yet, or the tables were emptied, or more changed than is kept
  *	WIPE     rows of our epoch leave the tables, in chunks
- *	WALK     the source tells everything, 5,000 rows at a time; from here on calls count
+ *	WALK     the source tells everything, 1,000 rows at a time; from here on calls count
  *	MARK     everything is written, the mark that says so is under way
  *	STEADY   changes only
  *
@@ -24,10 +24,11 @@
 #include "common/base/list.h"
 #include "common/base/map.h"
 #include "common/base/mem.h"
+#include "common/base/slab.h"
 
 struct store_options;
 
-#define MIRROR_ROWS 5000		     /* of one statement */
+#define MIRROR_ROWS 1000		     /* of one statement; libpq keeps its room */
 #define MIRROR_BATCH_BYTES ((size_t)8 << 20) /* texts of one transaction */
 #define MIRROR_TEXTS 5
 #define MIRROR_TOKEN 33
@@ -82,6 +83,7 @@ struct mirror {
 	enum mirror_scope scope;
 	uint32_t queue_max;
 
+	struct slab slab;	 /* of the rows */
 	struct mirror_row *rows; /* hash by key */
 	struct mirror_rows queue[MIRROR_KINDS];
 	struct mirror_rows flight[MIRROR_KINDS];
@@ -141,6 +143,7 @@ void mirror_forget(struct mirror *m);
 /* Takes a row out of its list and the table. */
 void mirror_row_free(struct mirror *m, struct mirror_row *row);
 struct slice mirror_text(const struct mirror_row *row, int i);
+/* Rows that are not written; all of a worker that went are one. */
 uint64_t mirror_pending(const struct mirror *m);
 
 /* ---- mirror_batch.c -------------------------------------------------------------------------- */

@@ -49,7 +49,7 @@ static void put_off(struct mirror *m, const struct pg_error *error)
 
 static bool all_written(const struct mirror *m)
 {
-	return m->stage == MIRROR_STEADY && mirror_pending(m) == 0 && TAILQ_EMPTY(&m->gone);
+	return m->stage == MIRROR_STEADY && mirror_pending(m) == 0;
 }
 
 static void tell_idle(struct mirror *m)

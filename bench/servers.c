@@ -186,16 +186,17 @@ static uint64_t kernel_memory(void)
 	return number_of(read_file("/proc/meminfo", text), "Slab:") * 1024 + socket_memory();
 }
 
-static usec_t cpu_of(const struct server_process *p)
+/* One that has ended keeps what it had used: sums never fall. */
+static usec_t cpu_of(struct server_process *p)
 {
 	struct timespec t;
 
-	if (clock_gettime(p->clock, &t) != 0)
-		return 0; /* has ended */
-	return (usec_t)t.tv_sec * USEC_PER_SEC + (usec_t)t.tv_nsec / 1000;
+	if (clock_gettime(p->clock, &t) == 0)
+		p->used = (usec_t)t.tv_sec * USEC_PER_SEC + (usec_t)t.tv_nsec / 1000;
+	return p->used;
 }
 
-void servers_sample(const struct servers *s, bool memory, struct server_sample *ret)
+void servers_sample(struct servers *s, bool memory, struct server_sample *ret)
 {
 	*ret = (struct server_sample){.at = clock_mono()};
 	for (uint32_t i = 0; i < s->n; i++)

@@ -20,6 +20,7 @@
 struct server_process {
 	pid_t pid;
 	clockid_t clock;
+	usec_t used; /* CPU time, as of the last look at it while it lived */
 	uint8_t role;
 };
 
@@ -48,7 +49,7 @@ struct server_sample {
 };
 
 /* Reading the memory takes a while with many processes; without it, it is 0. */
-void servers_sample(const struct servers *s, bool memory, struct server_sample *ret);
+void servers_sample(struct servers *s, bool memory, struct server_sample *ret);
 
 /* Of the roles that are counted. */
 usec_t servers_cpu(const struct servers *s, const struct server_sample *from,

@@ -62,7 +62,7 @@ void bare_meter_add(struct bare_meter *m, usec_t now, usec_t since, uint64_t n, 
 	m->units += units;
 }
 
-void bare_meter_print(const struct bare_meter *m, const char *kind)
+void bare_meter_print(struct bare_meter *m, const char *kind)
 {
 	struct server_sample to;
 	double cpu;

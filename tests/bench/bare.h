@@ -50,7 +50,7 @@ MUST_CHECK bool bare_meter_over(struct bare_meter *m, usec_t now);
 /* One that began at `since` has its answer: counts `n`, if it is inside the borders. */
 void bare_meter_add(struct bare_meter *m, usec_t now, usec_t since, uint64_t n, uint64_t units);
 /* Prints the object. */
-void bare_meter_print(const struct bare_meter *m, const char *kind);
+void bare_meter_print(struct bare_meter *m, const char *kind);
 
 /* Batches of messages, one under way on each connection. */
 int bare_post(const struct bare_options *o);

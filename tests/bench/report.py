@@ -90,8 +90,9 @@ class Bars:
         found = [self.r[n]["per_cpu_second"] for n in names if n in self.r]
         return sum(found) / len(found) if found else None
 
-    def fanout(self, name, what, bar):
-        floor = self.floors(f"{name}-send", f"{name}-send-again")
+    def fanout(self, name, what, bar, beside=None):
+        """`beside`: the run whose floors these are, if not its own."""
+        floor = self.floors(f"{beside or name}-send", f"{beside or name}-send-again")
         if name not in self.r or floor is None:
             return
         delivered = self.r[name]["deliveries_per_cpu_second"]
@@ -113,12 +114,23 @@ class Bars:
         floor = self.r.get("idle-floor", {}).get("connect")
         text = number(floor["opened"] / floor["server_cpu"]) if floor else ""
         self.add("connects with one subscription per CPU second", number(best), text, best, 25000)
-        r = self.r["idle"]
+        self.memory(self.r["idle"])
+
+    def memory(self, r):
         memory = (r["memory_after"]["server"] - r["memory_before"]["server"]) / r["connect"]["opened"]
         if memory < 100:
             return  # it has served others before: it had the memory already
         self.add("bytes of user memory per idle subscribed connection", number(memory), "", memory, 1000,
                  at_most=True)
+
+    def many(self):
+        r = self.r.get("many")
+        if not r:
+            return
+        held = r["connect"]["ready"] - r["totals"]["lost_connections"]
+        self.add("connections held at once, pinged, one event delivered to all", f"{held:,}", "", held, 300000,
+                 met=r["good"] and held >= 300000)
+        self.memory(r)
 
     def presence(self):
         for name in sorted((n for n in self.r if n.startswith("presence-") and not n.endswith("-floor")),
@@ -180,11 +192,13 @@ class Bars:
         self.fanout("fanout-1000", "1,000 subscribers, 32 outstanding: deliveries per CPU second", 5)
         self.fanout("fanout-10000", "10,000 subscribers, likewise", 4)
         self.fanout("paced", "1,000 subscribers at 20 events a second, likewise", 0.75)
+        self.fanout("paced-ring", "the same with `[worker] io_uring`", 0.75, beside="paced")
         self.rate(["client-events"], "events_per_cpu_second",
                   "250 private rooms of 4: client events per CPU second", 100000)
         self.rate([n for n in self.r if n.startswith("publish-")], "events_per_cpu_second",
                   "`POST /events` to 250 channels of 4: events per CPU second", 20000)
         self.connects()
+        self.many()
         self.latency()
         self.presence()
         self.messages()
@@ -279,7 +293,8 @@ def write(path, results, commands, seconds):
                       "kernel's are both ends and whatever else the machine did.\n\n")
             out.write(_table(("run", "opened", "per second", "per CPU second", "user bytes", "kernel bytes",
                               "server MB"), connections))
-        with open(os.path.join(os.path.dirname(__file__), "notes.md"), encoding="utf-8") as notes:
-            out.write("\n" + notes.read())
+        if "many" not in runs:
+            with open(os.path.join(os.path.dirname(__file__), "notes.md"), encoding="utf-8") as notes:
+                out.write("\n" + notes.read())
         out.write("\n## Commands\n\n")
         out.write("\n".join(f"    {command:<72}# {name}" for name, command in commands.items()) + "\n")

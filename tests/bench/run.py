@@ -2,7 +2,7 @@
 """Measures a running house and writes the report.
 
     run.py --env FILE --bench PROGRAM --floor PROGRAM --folder DIR --report FILE [--data DIR]
-           [--bare PROGRAM] [--quick] [--connections N] [--messages N] [--peers] [SECTION...]
+           [--bare PROGRAM] [--house DIR] [--quick] [--connections N] [--messages N] [--peers] [SECTION...]
 
 Each section runs the floors and chat-bench one after the other, so that their ratio comes from one
 run of one machine. What they said stays in DIR, one JSON file each.
@@ -37,6 +37,36 @@ class Floor:
             if self.process.poll() is not None:
                 raise SystemExit(f"floor {kind} ended with {self.process.returncode}")
             time.sleep(0.02)
+
+    def __enter__(self):
+        return self.env
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+
+class House:
+    """Another house, with more configuration than the one that is measured else, while it is measured."""
+
+    def __init__(self, run, name, conf):
+        folder = f"{run.options.data}-{name}"
+        self.env = os.path.join(run.folder, f"{name}.env")
+        if os.path.exists(self.env):
+            os.unlink(self.env)
+        more = os.path.join(run.folder, f"{name}.conf")
+        with open(os.path.join(os.path.dirname(__file__), "chat.conf"), encoding="utf-8") as base, \
+                open(more, "w", encoding="utf-8") as f:
+            f.write(base.read() + conf)
+        with open(os.path.join(run.folder, f"{name}.log"), "w", encoding="utf-8") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-B", run.options.house, "run", "--port", "0", "--workers", str(run.workers()),
+                 "--data", folder, "--fresh", "--conf", more, "--print-env", self.env],
+                stdout=log, stderr=log)
+        while not os.path.exists(self.env):
+            if self.process.poll() is not None:
+                raise SystemExit(f"no house: see {log.name}")
+            time.sleep(0.1)
 
     def __enter__(self):
         return self.env
@@ -123,6 +153,9 @@ class Run:
     def paced(self):
         self.floor("paced-send", "send", c=1000, o=1, r=20, d=1 if self.options.quick else 5)
         self.bench("paced", "fanout", "-c", 1000, "-r", 20, seconds=5)
+        if self.options.house:
+            with House(self, "ring", "[worker]\nio_uring = yes\n") as env:
+                self.bench("paced-ring", "fanout", "-c", 1000, "-r", 20, seconds=5, env=env)
         self.floor("paced-send-again", "send", c=1000, o=1, r=20, d=1 if self.options.quick else 5)
 
     def events(self):
@@ -277,6 +310,7 @@ def main():
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--data")
     parser.add_argument("--bare")
+    parser.add_argument("--house")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--connections", type=int)
     parser.add_argument("--peers", action="store_true")

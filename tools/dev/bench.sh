@@ -47,7 +47,7 @@ bench() {
     --connections)
       [[ ${2-} =~ ^[1-9][0-9]*$ ]] || fail "--connections is a number"
       workers=$(workers_for "$2")
-      report=$ROOT/build/bench/connections.md
+      report=$ROOT/docs/CONNECTIONS.md
       arguments+=("$1")
       shift
       ;;
@@ -73,9 +73,9 @@ bench() {
   house_for "$workers" "$folder"
   trap 'end_house; end_child 130' INT
   trap 'end_house; end_child 143' TERM
-  in_front python3 -B "$ROOT/tests/bench/run.py" --env "$folder/env" --data "$folder" \
+  CHAT_DEV_BUILD=$BENCH_BUILD in_front python3 -B "$ROOT/tests/bench/run.py" --env "$folder/env" --data "$folder" \
     --bench "$BENCH_BUILD/bench/chat-bench" --floor "$BENCH_BUILD/tests/bench/floor" \
-    --bare "$BENCH_BUILD/tests/bench/bare" \
+    --bare "$BENCH_BUILD/tests/bench/bare" --house "$HERE/house" \
     --folder "$BENCH_BUILD/results" --report "$report" "${arguments[@]}" || status=$?
   end_house
   [ "$status" -eq 0 ] || fail "not all was good"

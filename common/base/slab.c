@@ -58,11 +58,8 @@ void *slab_zalloc(struct slab *s, size_t size)
 
 	if (size > SIZE_MAX / 2)
 		die("allocation of %zu bytes overflows", size);
-	if (b == NULL || need > b->size - b->used) {
-		if (b != NULL && b->rows == 0)
-			block_free(b);
+	if (b == NULL || need > b->size - b->used)
 		b = s->block = block_new(need);
-	}
 	head = (struct slab_head *)(void *)((char *)b + b->used);
 	ASAN_UNPOISON_MEMORY_REGION(head, sizeof(*head) + size);
 	*head = (struct slab_head){b, size};
@@ -84,16 +81,12 @@ void slab_free(struct slab *s, void *p)
 	if (--b->rows > 0)
 		return;
 	if (b == s->block)
-		b->used = first;
-	else
-		block_free(b);
+		s->block = NULL;
+	block_free(b);
 }
 
-void slab_done(struct slab *s)
+void slab_done(const struct slab *s)
 {
-	if (s->block != NULL && s->block->rows > 0)
-		die("%zu rows of a slab are still in use", s->block->rows);
 	if (s->block != NULL)
-		block_free(s->block);
-	s->block = NULL;
+		die("%zu rows of a slab are still in use", s->block->rows);
 }

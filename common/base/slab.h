@@ -21,7 +21,7 @@ struct slab {
 MALLOC_LIKE void *slab_zalloc(struct slab *s, size_t size);
 /* NULL is allowed. */
 void slab_free(struct slab *s, void *p);
-/* All must have been freed. */
-void slab_done(struct slab *s);
+/* Dies if the newest have not been freed. */
+void slab_done(const struct slab *s);
 
 #endif

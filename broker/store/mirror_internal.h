@@ -7,7 +7,7 @@
  *
  *	UNKNOWN  no epoch yet, or the tables were emptied, or more changed than is kept
  *	WIPE     rows of our epoch leave the tables, in chunks
- *	WALK     the source tells everything, 1,000 rows at a time; from here on calls count
+ *	WALK     the source tells everything, 500 rows at a time; from here on calls count
  *	MARK     everything is written, the mark that says so is under way
  *	STEADY   changes only
  *
@@ -28,7 +28,7 @@
 
 struct store_options;
 
-#define MIRROR_ROWS 1000		     /* of one statement; libpq keeps its room */
+#define MIRROR_ROWS 500			     /* of one statement; libpq keeps its room */
 #define MIRROR_BATCH_BYTES ((size_t)8 << 20) /* texts of one transaction */
 #define MIRROR_TEXTS 5
 #define MIRROR_TOKEN 33

@@ -26,9 +26,9 @@ static const unsigned char follows[SESSION_STATES] = {
 void session_enter(struct session *s, enum session_state to)
 {
 	if ((follows[s->state] & BIT(to)) == 0)
-		die("session %llu: %s -> %s", (unsigned long long)s->id, state_names[s->state],
-		    state_names[to]);
-	log_debug("session.state", "id=%llu from=%s to=%s", (unsigned long long)s->id,
+		die("session %llu: %s -> %s", (unsigned long long)s->sub.conn,
+		    state_names[s->state], state_names[to]);
+	log_debug("session.state", "id=%llu from=%s to=%s", (unsigned long long)s->sub.conn,
 		  state_names[s->state], state_names[to]);
 	if (s->state == SESSION_HELD)
 		TAILQ_REMOVE(&s->w->held, s->ws, list);
@@ -74,9 +74,14 @@ void session_due(struct timer *t)
 
 /* ---- callbacks of the stream ---- */
 
-static size_t on_bytes(void *ctx, char *bytes, size_t n)
+static struct session *session_of(struct stream *stream)
 {
-	struct session *s = ctx;
+	return CONTAINER_OF(stream, struct session, stream);
+}
+
+static size_t on_bytes(struct stream *stream, char *bytes, size_t n)
+{
+	struct session *s = session_of(stream);
 	size_t used = 0;
 
 	s->flags |= SESSION_IN_READ;
@@ -89,9 +94,9 @@ static size_t on_bytes(void *ctx, char *bytes, size_t n)
 	return used;
 }
 
-static void on_drained(void *ctx)
+static void on_drained(struct stream *stream)
 {
-	struct session *s = ctx;
+	struct session *s = session_of(stream);
 
 	s->flags &= (uint16_t)~SESSION_FRESH;
 	session_http_drained(s);
@@ -103,17 +108,17 @@ static void leave(struct session *s)
 	wheel_cancel(&s->timer);
 	if (s->ws != NULL)
 		session_ws_leave(s);
-	session_table_remove(&s->w->sessions, s->id);
+	session_table_remove(&s->w->sessions, s->sub.conn);
 	session_enter(s, SESSION_CLOSING);
 }
 
-static void on_closed(void *ctx, enum stream_end end, int err)
+static void on_closed(struct stream *stream, enum stream_end end, int err)
 {
-	struct session *s = ctx;
+	struct session *s = session_of(stream);
 	struct worker *w = s->w;
 
-	log_debug("session.end", "id=%llu how=%d error=%d", (unsigned long long)s->id, (int)end,
-		  err);
+	log_debug("session.end", "id=%llu how=%d error=%d", (unsigned long long)s->sub.conn,
+		  (int)end, err);
 	if (s->state != SESSION_CLOSING)
 		leave(s);
 	session_http_done(s);
@@ -141,7 +146,7 @@ void session_accept(struct worker *w, int fd, const struct address *peer, bool o
 
 	s->w = w;
 	/* Apart from the numbers of socket ids, which stay below 2^53. */
-	s->id = (1ULL << 63) | ++w->id_counter;
+	s->sub.conn = (1ULL << 63) | ++w->id_counter;
 	address_host(peer, text);
 	session_set_address(s, slice_str(text));
 	if (proxies_trust(w->proxies, slice_str(text)))
@@ -154,9 +159,9 @@ void session_accept(struct worker *w, int fd, const struct address *peer, bool o
 		s->flags |= SESSION_OVERLOAD;
 	w->sockets++;
 	w->counts.accepted++;
-	session_table_put(&w->sessions, &s->id);
+	session_table_put(&w->sessions, &s->sub.conn);
 	session_http_start(s, worker_now(w));
-	stream_open(&s->stream, w->streams, fd, &stream_plain, NULL, &handler, s);
+	stream_open(&s->stream, w->streams, fd, &stream_plain, NULL, &handler);
 	session_enter(s, SESSION_HTTP);
 }
 
@@ -179,9 +184,9 @@ void session_set_address(struct session *s, struct slice address)
 
 void session_rename(struct session *s, uint64_t id)
 {
-	session_table_remove(&s->w->sessions, s->id);
-	s->id = id;
-	session_table_put(&s->w->sessions, &s->id);
+	session_table_remove(&s->w->sessions, s->sub.conn);
+	s->sub.conn = id;
+	session_table_put(&s->w->sessions, &s->sub.conn);
 }
 
 void session_finish(struct session *s)
@@ -255,12 +260,12 @@ void session_drain(struct session *s)
 
 uint64_t session_id(const struct session *s)
 {
-	return s->id;
+	return s->sub.conn;
 }
 
 static struct session *of_id(uint64_t *id)
 {
-	return id != NULL ? CONTAINER_OF(id, struct session, id) : NULL;
+	return id != NULL ? CONTAINER_OF(id, struct session, sub.conn) : NULL;
 }
 
 struct session *session_next(struct worker *w, size_t *at)

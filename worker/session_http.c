@@ -163,7 +163,7 @@ static void serve(struct session *s)
 		struct http_line line = {SLICE_INIT("Retry-After"), SLICE_INIT("1")};
 		struct http_response busy = {.status = 503, .lines = &line, .line_count = 1};
 
-		session_respond(s->w, s->id, &busy);
+		session_respond(s->w, s->sub.conn, &busy);
 	} else {
 		s->w->serve(s->w, s, r);
 	}

@@ -129,10 +129,9 @@ struct session_http {
 
 struct session {
 	struct stream stream;
-	struct subscriber sub;
+	struct subscriber sub; /* its conn is the id, see session_id() */
 	struct timer timer;
 	struct worker *w;
-	uint64_t id;
 	struct app *app; /* WebSockets */
 	struct session_http *http;
 	struct session_socket *ws;
@@ -174,7 +173,7 @@ void session_abort(struct session *s);
 /* Queues a frame of an HTTP answer or a WebSocket; a reader that is too slow is closed. */
 void session_push(struct session *s, struct frame *f);
 void session_set_address(struct session *s, struct slice address);
-/* Another id for the table: the first number of the socket id. */
+/* Another id: the first number of the socket id. */
 void session_rename(struct session *s, uint64_t id);
 
 /* ---- session_http.c ---- */

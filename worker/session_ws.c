@@ -66,7 +66,7 @@ struct slice session_socket_id(const struct session *s, char text[SOCKET_ID_TEXT
 static void push_last(struct session *s, struct frame *f)
 {
 	if (!stream_send(&s->stream, f))
-		log_debug("session.no_last_frame", "id=%llu", (unsigned long long)s->id);
+		log_debug("session.no_last_frame", "id=%llu", (unsigned long long)s->sub.conn);
 	frame_unref(f);
 }
 
@@ -217,9 +217,8 @@ static void establish(struct session *s)
 	uint64_t counter = ++w->conn_counter & ((1ULL << WIRE_CONN_BITS) - 1);
 	char text[SOCKET_ID_TEXT];
 
-	s->sub.conn = ((uint64_t)w->number << WIRE_CONN_BITS) | counter;
+	session_rename(s, ((uint64_t)w->number << WIRE_CONN_BITS) | counter);
 	ws->nonce = random_below(1U << 31);
-	session_rename(s, s->sub.conn);
 	ws->heard = ws->opened = worker_now(w);
 	ws->opened_at = clock_wall();
 	hello_free(ws);

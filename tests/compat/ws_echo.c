@@ -135,9 +135,9 @@ static size_t read_request(struct client *c, struct slice bytes)
 	return used;
 }
 
-static size_t on_bytes(void *ctx, char *bytes, size_t n)
+static size_t on_bytes(struct stream *s, char *bytes, size_t n)
 {
-	struct client *c = ctx;
+	struct client *c = CONTAINER_OF(s, struct client, stream);
 	size_t used = 0;
 
 	if (c->http != NULL)
@@ -148,9 +148,9 @@ static size_t on_bytes(void *ctx, char *bytes, size_t n)
 	return used;
 }
 
-static void on_closed(void *ctx, enum stream_end end, int err)
+static void on_closed(struct stream *s, enum stream_end end, int err)
 {
-	struct client *c = ctx;
+	struct client *c = CONTAINER_OF(s, struct client, stream);
 
 	(void)end;
 	(void)err;
@@ -167,7 +167,7 @@ static void on_accept(void *ctx, int fd, const struct address *peer)
 	(void)peer;
 	c->echo = ctx;
 	c->http = http_parser_new(0);
-	stream_open(&c->stream, c->echo->streams, fd, &stream_plain, NULL, &handler, c);
+	stream_open(&c->stream, c->echo->streams, fd, &stream_plain, NULL, &handler);
 }
 
 /* ---- the process ---- */

@@ -48,7 +48,7 @@ static struct fake_client *client_of(const struct stream *s)
 }
 
 void stream_open(struct stream *s, struct streams *all, int fd, const struct stream_ops *ops,
-		 void *secure, const struct stream_handler *handler, void *ctx)
+		 void *secure, const struct stream_handler *handler)
 {
 	struct fake_client *c = &clients[client_count++];
 
@@ -56,7 +56,7 @@ void stream_open(struct stream *s, struct streams *all, int fd, const struct str
 	(void)fd;
 	(void)ops;
 	(void)secure;
-	*c = (struct fake_client){.stream = s, .handler = handler, .ctx = ctx};
+	*c = (struct fake_client){.stream = s, .handler = handler};
 	buf_init(&c->out, 1 << 24);
 	buf_init(&c->in, 1 << 20);
 }
@@ -117,7 +117,7 @@ static void offer(struct fake_client *c)
 	size_t used;
 
 	while (c->in.n > 0 && !c->paused && !c->closed && !c->aborted) {
-		used = c->handler->on_bytes(c->ctx, c->in.p, c->in.n);
+		used = c->handler->on_bytes(c->stream, c->in.p, c->in.n);
 		buf_consume(&c->in, used);
 		if (used == 0)
 			break;
@@ -264,7 +264,7 @@ void fake_hang_up(struct fake_client *c)
 	if (c->buried)
 		return;
 	c->buried = true;
-	c->handler->on_closed(c->ctx, STREAM_END_PEER, 0);
+	c->handler->on_closed(c->stream, STREAM_END_PEER, 0);
 }
 
 void fakes_end(void)
@@ -312,7 +312,7 @@ struct fake_client *fake_connect(void)
 
 struct session *fake_session(const struct fake_client *c)
 {
-	return c->ctx;
+	return CONTAINER_OF(c->stream, struct session, stream);
 }
 
 void fake_bytes(struct fake_client *c, struct slice bytes)

@@ -23,7 +23,6 @@ void fakes_end(void);
 struct fake_client {
 	struct stream *stream;
 	const struct stream_handler *handler;
-	void *ctx;
 	struct buf out; /* what was sent and not taken yet */
 	struct buf in;	/* what on_bytes() has not used */
 	bool paused;

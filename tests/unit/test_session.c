@@ -688,7 +688,7 @@ static void test_answers_that_nobody_reads(void **state)
 	assert_true(c->paused);
 	for (unsigned i = 2; i <= 3; i++) {
 		buf_clear(&c->out);
-		c->handler->on_drained(c->ctx);
+		c->handler->on_drained(c->stream);
 		assert_false(c->paused);
 		fake_bytes(c, SLICE("")); /* the stream offers the rest again */
 		assert_int_equal(served, i);

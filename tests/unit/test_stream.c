@@ -41,9 +41,14 @@ static struct loop *loop;
 static struct streams *all;
 static struct client *one;
 
-static size_t on_bytes(void *ctx, char *bytes, size_t n)
+static struct client *client_of(struct stream *s)
 {
-	struct client *c = ctx;
+	return CONTAINER_OF(s, struct client, stream);
+}
+
+static size_t on_bytes(struct stream *s, char *bytes, size_t n)
+{
+	struct client *c = client_of(s);
 	size_t used = MIN(n, c->takes);
 
 	c->calls++;
@@ -57,18 +62,18 @@ static size_t on_bytes(void *ctx, char *bytes, size_t n)
 	return used;
 }
 
-static void on_closed(void *ctx, enum stream_end end, int err)
+static void on_closed(struct stream *s, enum stream_end end, int err)
 {
-	struct client *c = ctx;
+	struct client *c = client_of(s);
 
 	assert_int_equal(c->end, NOT_ENDED);
 	c->end = (int)end;
 	c->err = err;
 }
 
-static void on_drained(void *ctx)
+static void on_drained(struct stream *s)
 {
-	struct client *c = ctx;
+	struct client *c = client_of(s);
 
 	c->drained++;
 	if (c->at_drained != NULL)
@@ -84,7 +89,7 @@ static void connect_client(struct client *c)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	assert_int_equal(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
 	*c = (struct client){.peer = pair[1], .takes = SIZE_MAX, .end = NOT_ENDED};
-	stream_open(&c->stream, all, pair[0], &stream_plain, NULL, &handler, c);
+	stream_open(&c->stream, all, pair[0], &stream_plain, NULL, &handler);
 }
 
 static void limits(size_t high, size_t pause_above, usec_t linger)
@@ -416,9 +421,9 @@ static void nothing_is_written_before_owners_have_said_all(void **state)
 	close_few();
 }
 
-static void free_client(void *ctx, enum stream_end end, int err)
+static void free_client(struct stream *s, enum stream_end end, int err)
 {
-	struct client *c = ctx;
+	struct client *c = client_of(s);
 
 	assert_int_equal(end, STREAM_END_ERROR);
 	assert_int_equal(err, EPIPE);

@@ -82,7 +82,7 @@ static void keep(struct stream *s, const char *bytes, size_t n)
 static void offer(struct stream *s, size_t n)
 {
 	char *bytes = s->all->buffer;
-	size_t used = s->handler->on_bytes(s->ctx, bytes, n);
+	size_t used = s->handler->on_bytes(s, bytes, n);
 
 	if (used > n)
 		die("on_bytes() used %zu of %zu bytes", used, n);
@@ -148,7 +148,7 @@ static void output_is_empty(struct stream *s)
 	if (s->state == OPEN && has(s, WANT_DRAINED)) {
 		clear(s, WANT_DRAINED);
 		if (s->handler->on_drained != NULL)
-			s->handler->on_drained(s->ctx);
+			s->handler->on_drained(s);
 	}
 	if (s->state != CLOSING || !outq_is_empty(&s->out))
 		return;
@@ -226,13 +226,12 @@ void stream_offer_left(struct stream *s)
 }
 
 void stream_open(struct stream *s, struct streams *all, int fd, const struct stream_ops *ops,
-		 void *secure, const struct stream_handler *handler, void *ctx)
+		 void *secure, const struct stream_handler *handler)
 {
 	s->all = all;
 	s->ops = ops;
 	s->secure = secure;
 	s->handler = handler;
-	s->ctx = ctx;
 	s->state = OPEN;
 	outq_init(&s->out);
 	if (event_assign(&s->ev, loop_base(all->loop), fd, EV_PERSIST, on_ready, s) != 0)

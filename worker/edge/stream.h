@@ -60,14 +60,14 @@ struct stream_handler {
 	 * more behind it, or after stream_resume()). Not called while reading is paused, nor after
 	 * stream_close() or stream_abort().
 	 */
-	size_t (*on_bytes)(void *ctx, char *bytes, size_t n);
+	size_t (*on_bytes)(struct stream *s, char *bytes, size_t n);
 
 	/* The end, see above. err is 0 except for STREAM_END_ERROR. */
-	void (*on_closed)(void *ctx, enum stream_end end, int err);
+	void (*on_closed)(struct stream *s, enum stream_end end, int err);
 
 	/* All output has been handed to the kernel; once for each stream_want_drained(). May be
 	 * NULL. */
-	void (*on_drained)(void *ctx);
+	void (*on_drained)(struct stream *s);
 };
 
 struct stream_limits {
@@ -112,17 +112,14 @@ struct stream {
 	struct streams *all;
 	const struct stream_ops *ops;
 	const struct stream_handler *handler;
-	void *ctx;
-	void *secure;		  /* of the TLS ops */
-	struct stream_left *left; /* bytes that on_bytes() did not use; NULL if none */
+	void *secure;		     /* of the TLS ops */
+	struct stream_left *left;    /* bytes that on_bytes() did not use; NULL if none */
+	struct stream_closing *last; /* while CLOSING or LINGERING */
 	struct outq out;
-	TAILQ_ENTRY(stream) closing; /* while CLOSING or LINGERING, by deadline */
-	STAILQ_ENTRY(stream) turn;   /* while something is to be done at the end of the turn */
-	usec_t deadline;
+	STAILQ_ENTRY(stream) turn; /* while something is to be done at the end of the turn */
 	uint8_t state;
 	uint8_t flags;
 	uint8_t end; /* enum stream_end */
-	uint8_t renewals;
 	int err;
 };
 
@@ -154,7 +151,7 @@ const struct stream_counts *streams_counts(const struct streams *all);
  * with its state in `secure`. The stream's memory must be zeroed. Cannot fail.
  */
 void stream_open(struct stream *s, struct streams *all, int fd, const struct stream_ops *ops,
-		 void *secure, const struct stream_handler *handler, void *ctx);
+		 void *secure, const struct stream_handler *handler);
 
 /*
  * Queues a frame (taking a reference of its own) for the end of this turn. False: it would exceed

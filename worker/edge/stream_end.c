@@ -23,10 +23,11 @@ void stream_die(struct stream *s, enum stream_end end, int err)
 
 static void leave_closing(struct stream *s)
 {
-	if (s->deadline == 0)
+	if (s->last == NULL)
 		return;
-	TAILQ_REMOVE(&s->all->closing, s, closing);
-	s->deadline = 0;
+	TAILQ_REMOVE(&s->all->closing, s->last, link);
+	free(s->last);
+	s->last = NULL;
 }
 
 void stream_bury(struct stream *s)
@@ -41,14 +42,14 @@ void stream_bury(struct stream *s)
 	outq_done(&s->out);
 	free(s->left);
 	s->all->counts.open--;
-	s->handler->on_closed(s->ctx, (enum stream_end)s->end, s->err);
+	s->handler->on_closed(s, (enum stream_end)s->end, s->err);
 }
 
 /* ---- closing ---- */
 
 static void set_closing_timer(struct streams *all)
 {
-	struct stream *first = TAILQ_FIRST(&all->closing);
+	const struct stream_closing *first = TAILQ_FIRST(&all->closing);
 	usec_t now = loop_now(all->loop);
 	usec_t wait;
 
@@ -62,34 +63,42 @@ static void set_closing_timer(struct streams *all)
 		die("no timer for closing streams");
 }
 
-static void enter_closing(struct stream *s)
+/* From now on it has the linger time. */
+static void await_end(struct streams *all, struct stream_closing *c)
 {
-	struct streams *all = s->all;
 	bool first = TAILQ_EMPTY(&all->closing);
 
-	s->deadline = loop_now(all->loop) + all->limits.linger;
-	TAILQ_INSERT_TAIL(&all->closing, s, closing);
+	c->deadline = loop_now(all->loop) + all->limits.linger;
+	TAILQ_INSERT_TAIL(&all->closing, c, link);
 	if (first)
 		set_closing_timer(all);
+}
+
+/* It has passed. */
+static void linger_over(struct streams *all, struct stream_closing *c)
+{
+	struct stream *s = c->stream;
+
+	if (s->state != CLOSING || !has(s, PROGRESS) || c->renewals == RENEWALS_MAX) {
+		leave_closing(s);
+		stream_die(s, STREAM_END_TIMEOUT, 0);
+		return;
+	}
+	clear(s, PROGRESS);
+	c->renewals++;
+	TAILQ_REMOVE(&all->closing, c, link);
+	await_end(all, c);
 }
 
 void stream_on_closing_time(evutil_socket_t fd, short what, void *arg)
 {
 	struct streams *all = arg;
-	struct stream *s;
+	struct stream_closing *c;
 
 	(void)fd;
 	(void)what;
-	while ((s = TAILQ_FIRST(&all->closing)) != NULL && s->deadline <= loop_now(all->loop)) {
-		leave_closing(s);
-		if (s->state == CLOSING && has(s, PROGRESS) && s->renewals < RENEWALS_MAX) {
-			clear(s, PROGRESS);
-			s->renewals++;
-			enter_closing(s);
-		} else {
-			stream_die(s, STREAM_END_TIMEOUT, 0);
-		}
-	}
+	while ((c = TAILQ_FIRST(&all->closing)) != NULL && c->deadline <= loop_now(all->loop))
+		linger_over(all, c);
 	set_closing_timer(all);
 }
 
@@ -100,7 +109,9 @@ void stream_close(struct stream *s)
 	s->state = CLOSING;
 	free(s->left);
 	s->left = NULL;
-	enter_closing(s);
+	s->last = NEW(struct stream_closing);
+	s->last->stream = s;
+	await_end(s->all, s->last);
 	stream_mark(s);
 }
 

@@ -32,7 +32,15 @@ struct stream_left {
 	char bytes[];
 };
 
-TAILQ_HEAD(closing_list, stream);
+/* Most of a stream's life is before its end: what only that needs stands apart. */
+struct stream_closing {
+	TAILQ_ENTRY(stream_closing) link; /* by deadline */
+	struct stream *stream;
+	usec_t deadline;
+	unsigned renewals;
+};
+
+TAILQ_HEAD(closing_list, stream_closing);
 STAILQ_HEAD(turn_list, stream);
 
 /* Streams whose turn ends together, each once. */

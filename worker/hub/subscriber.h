@@ -39,7 +39,7 @@ struct sub {
 
 /* Zeroed: no subscription. Most clients have one, which needs no memory of its own for the list. */
 struct subscriber {
-	uint64_t conn; /* first number of the socket id */
+	uint64_t conn; /* first number of the socket id, once it has one */
 	union {
 		struct sub *one;   /* while sub_cap is 0 */
 		struct sub **many; /* sorted by channel, so that a look-up is short */

@@ -378,7 +378,8 @@ struct mirror *mirror_new(struct loop *loop, const struct store_options *options
 		.password_file = options->password_file,
 		.node = options->node,
 		/* nothing here is acknowledged to anybody */
-		.settings = "-c synchronous_commit=off -c statement_timeout=5s -c lock_timeout=2s",
+		.settings = "-c synchronous_commit=off -c statement_timeout=5s -c "
+			    "lock_timeout=2s " PG_PLAN_BY_INDEX,
 		.stmts = stmts,
 		.role = PG_ROLE_MIRROR,
 	};

@@ -413,7 +413,8 @@ struct pg_outbox *pg_outbox_new(struct loop *loop, const struct store_options *o
 		.password_file = options->password_file,
 		.node = options->node,
 		/* a crash of PostgreSQL may bring events again, never lose one */
-		.settings = "-c synchronous_commit=off -c statement_timeout=5s -c lock_timeout=2s",
+		.settings = "-c synchronous_commit=off -c statement_timeout=5s -c "
+			    "lock_timeout=2s " PG_PLAN_BY_INDEX,
 		.stmts = stmts,
 		.role = PG_ROLE_OUTBOX,
 	};

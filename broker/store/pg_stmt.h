@@ -32,6 +32,13 @@ enum pg_role {
 	PG_ROLES,
 };
 
+/*
+ * What these statements are planned with. Plans are kept, and those of the first seconds are made
+ * for tables that are empty: without this they would read all of a table that has grown since, for
+ * each batch, until the next ANALYZE.
+ */
+#define PG_PLAN_BY_INDEX "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+
 enum pg_stmt_id {
 	/* control */
 	PG_SCHEMA_VERSION,

@@ -221,7 +221,8 @@ int bare_mirror(const struct bare_options *o)
 	w.link = (struct bare_link){.on_answer = on_written, .ctx = &w};
 	w.epoch = bare_link_number(o->conninfo,
 				   "SELECT chat.broker_start('bare', 'bench', 1, 'bench')");
-	bare_link_open(&w.link, o->conninfo, &stmts, PG_ROLE_MIRROR, "-c synchronous_commit=off");
+	bare_link_open(&w.link, o->conninfo, &stmts, PG_ROLE_MIRROR,
+		       "-c synchronous_commit=off " PG_PLAN_BY_INDEX);
 	write_first(&w);
 	bare_meter_init(&w.meter, o);
 	begin = next = clock_mono();

@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <libpq-fe.h>
 
+#include "broker/store/pg_stmt_tables.h"
 #include "broker/store/store.h"
 #include "common/base/mem.h"
 #include "common/loop/loop.h"
@@ -432,6 +434,45 @@ static void the_scope_is_kept(void **state)
 	loop_free(l);
 }
 
+/* Prepared while the tables are empty, as when a broker starts. */
+static void batches_look_up_rows_by_their_keys(void **state)
+{
+	static const char *const deletes[] = {"conn_delete", "member_delete", "user_delete",
+					      "worker_conns_delete", "worker_members_delete"};
+	const char *names[] = {"dbname", "options", NULL};
+	const char *values[] = {cluster_conninfo(cluster), PG_PLAN_BY_INDEX, NULL};
+	PGconn *pg = PQconnectdbParams(names, values, 1);
+
+	(void)state;
+	assert_int_equal(PQstatus(pg), CONNECTION_OK);
+	PQclear(PQexec(pg, "SET plan_cache_mode = force_generic_plan"));
+	for (size_t i = 0; i < ARRAY_LEN(deletes); i++) {
+		const struct pg_stmt *s = &pg_stmts_mirror[0];
+		Oid types[PG_PARAMS_MAX];
+		char text[200];
+		int n;
+
+		while (s->name == NULL || strcmp(s->name, deletes[i]) != 0)
+			s++;
+		n = pg_stmt_params(s);
+		for (int k = 0; k < n; k++)
+			types[k] = (Oid)s->types[k];
+		PQclear(PQprepare(pg, s->name, s->text, n, types));
+		(void)snprintf(text, sizeof(text), "EXPLAIN EXECUTE %s (%.*s)", s->name, n * 6 - 2,
+			       "NULL, NULL, NULL, NULL");
+
+		PGresult *plan = PQexec(pg, text);
+
+		assert_int_equal(PQresultStatus(plan), PGRES_TUPLES_OK);
+		for (int row = 0; row < PQntuples(plan); row++) {
+			assert_null(strstr(PQgetvalue(plan, row, 0), "Seq Scan"));
+			assert_null(strstr(PQgetvalue(plan, row, 0), "Hash Join"));
+		}
+		PQclear(plan);
+	}
+	PQfinish(pg);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -450,6 +491,7 @@ int main(void)
 						close_store),
 		cmocka_unit_test_setup_teardown(a_refused_row_is_dropped_alone, open_store,
 						close_store),
+		cmocka_unit_test(batches_look_up_rows_by_their_keys),
 		cmocka_unit_test_setup_teardown(a_stop_writes_the_rest, open_store, close_store),
 		cmocka_unit_test(the_scope_is_kept),
 	};

@@ -67,27 +67,20 @@ static void authorize(struct dispatch *d, uint32_t worker, const struct wire_aut
 }
 
 /* Whether a worker is about to tell of that connection: it has told of none that came after. */
-static bool is_to_come(const struct dispatch *d, struct slice socket_id, uint64_t *ret_conn)
+static bool is_to_come(const struct dispatch *d, uint64_t conn)
 {
-	const struct peer *p;
+	const struct peer *p = dispatch_peer(d, (uint32_t)(conn >> WIRE_CONN_BITS));
 	struct registry_conn row;
-	struct slice first;
-	struct slice second;
-	unsigned long long conn;
 
-	if (!slice_cut(socket_id, '.', &first, &second) || !slice_to_u64(first, &conn) ||
-	    registry_conn(d->parts.registry, conn, &row))
-		return false;
-	*ret_conn = conn;
-	p = dispatch_peer(d, (uint32_t)(conn >> WIRE_CONN_BITS));
-	return p != NULL && p->lane != NULL && wire_conn_is_after(conn, p->newest);
+	return p != NULL && p->lane != NULL && wire_conn_is_after(conn, p->newest) &&
+	       !registry_conn(d->parts.registry, conn, &row);
 }
 
 /* Whom it is for would be forgotten if the connection were not known when it is granted. */
 void dispatch_authorize(struct dispatch *d, struct peer *p, const struct wire_authorize *m)
 {
-	uint64_t conn;
-	bool waits = is_to_come(d, m->socket_id, &conn) && wire_encode_authorize(&d->record, m) &&
+	uint64_t conn = dispatch_conn_of(m->socket_id);
+	bool waits = is_to_come(d, conn) && wire_encode_authorize(&d->record, m) &&
 		     early_add(&d->early, d->now.mono, conn, p->number, buf_slice(&d->record));
 
 	buf_clear(&d->record);

@@ -36,15 +36,21 @@ void dispatch_event(struct dispatch *d, const struct wire_event *e, uint32_t tra
 	dispatch_send(d, NULL, WIRE_EVENT, true);
 }
 
-uint64_t dispatch_find_conn(const struct dispatch *d, uint32_t app, struct slice socket_id)
+uint64_t dispatch_conn_of(struct slice socket_id)
 {
-	struct registry_conn row;
 	struct slice first;
 	struct slice second;
 	unsigned long long conn;
 
-	if (!slice_cut(socket_id, '.', &first, &second) || !slice_to_u64(first, &conn) ||
-	    !registry_conn(d->parts.registry, conn, &row))
+	return slice_cut(socket_id, '.', &first, &second) && slice_to_u64(first, &conn) ? conn : 0;
+}
+
+uint64_t dispatch_find_conn(const struct dispatch *d, uint32_t app, struct slice socket_id)
+{
+	uint64_t conn = dispatch_conn_of(socket_id);
+	struct registry_conn row;
+
+	if (!registry_conn(d->parts.registry, conn, &row))
 		return 0;
 	return row.app == app && slice_eq(row.socket_id, socket_id) ? conn : 0;
 }

@@ -99,7 +99,9 @@ void dispatch_error(struct dispatch *d, struct peer *p, uint64_t conn, int64_t c
  */
 void dispatch_event(struct dispatch *d, const struct wire_event *e, uint32_t track);
 
-/* The connection of a socket id ("123.456") of an application; 0 = none. */
+/* The connection that a socket id ("123.456") speaks of, known or not; 0 = it is none. */
+uint64_t dispatch_conn_of(struct slice socket_id);
+/* The same if it is one of an application, and all of the socket id is right; 0 = none. */
 uint64_t dispatch_find_conn(const struct dispatch *d, uint32_t app, struct slice socket_id);
 
 void dispatch_on_stable(void *ctx, uint64_t origin, uint64_t number);

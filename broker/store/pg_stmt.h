@@ -37,7 +37,7 @@ enum pg_role {
  * for tables that are empty: without this they would read all of a table that has grown since, for
  * each batch, until the next ANALYZE.
  */
-#define PG_PLAN_BY_INDEX "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+#define PG_PLAN_BY_INDEX "-c enable_seqscan=off"
 
 enum pg_stmt_id {
 	/* control */

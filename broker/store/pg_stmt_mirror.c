@@ -68,10 +68,17 @@ const struct pg_stmt pg_stmts_mirror[PG_POST_MESSAGES] = {
 		},
 	[PG_CONN_DELETE] =
 		{
+			/*
+			 * OFFSET 0 keeps the look-up apart, so that it is made for each key, by the
+			 * index. A join may be planned the other way around while the table is
+			 * empty.
+			 */
 			.name = "conn_delete",
-			.text = "DELETE FROM chat.connection t USING unnest($2::int[], "
-				"$3::bigint[]) x(w, c) "
-				"WHERE t.epoch = $1 AND t.worker_id = x.w AND t.conn_id = x.c",
+			.text = "DELETE FROM chat.connection WHERE ctid = ANY (ARRAY(SELECT y.ctid "
+				"FROM unnest($2::int[], $3::bigint[]) x(w, c), LATERAL (SELECT "
+				"ctid "
+				"FROM chat.connection WHERE epoch = $1 AND worker_id = x.w AND "
+				"conn_id = x.c OFFSET 0) y))",
 			.types = {PG_INT8, PG_INT4_ARRAY, PG_INT8_ARRAY},
 			.roles = MIRROR,
 		},
@@ -97,10 +104,12 @@ const struct pg_stmt pg_stmts_mirror[PG_POST_MESSAGES] = {
 	[PG_MEMBER_DELETE] =
 		{
 			.name = "member_delete",
-			.text = "DELETE FROM chat.channel_member t "
-				"USING unnest($2::int[], $3::bigint[], $4::text[]) x(w, c, n) "
-				"WHERE t.epoch = $1 AND t.worker_id = x.w AND t.conn_id = x.c "
-				"AND t.channel = x.n",
+			.text = "DELETE FROM chat.channel_member WHERE ctid = ANY (ARRAY(SELECT "
+				"y.ctid FROM unnest($2::int[], $3::bigint[], $4::text[]) x(w, c, "
+				"n), "
+				"LATERAL (SELECT ctid FROM chat.channel_member WHERE epoch = $1 "
+				"AND "
+				"worker_id = x.w AND conn_id = x.c AND channel = x.n OFFSET 0) y))",
 			.types = {PG_INT8, PG_INT4_ARRAY, PG_INT8_ARRAY, PG_TEXT_ARRAY},
 			.roles = MIRROR,
 		},
@@ -125,9 +134,11 @@ const struct pg_stmt pg_stmts_mirror[PG_POST_MESSAGES] = {
 	[PG_USER_DELETE] =
 		{
 			.name = "user_delete",
-			.text = "DELETE FROM chat.user_presence t "
-				"USING unnest($2::text[], $3::text[]) x(a, u) "
-				"WHERE t.epoch = $1 AND t.app_id = x.a AND t.user_id = x.u",
+			.text = "DELETE FROM chat.user_presence WHERE ctid = ANY (ARRAY(SELECT "
+				"y.ctid "
+				"FROM unnest($2::text[], $3::text[]) x(a, u), LATERAL (SELECT ctid "
+				"FROM chat.user_presence WHERE epoch = $1 AND app_id = x.a AND "
+				"user_id = x.u OFFSET 0) y))",
 			.types = {PG_INT8, PG_TEXT_ARRAY, PG_TEXT_ARRAY},
 			.roles = MIRROR,
 		},

@@ -5,6 +5,7 @@
 #ifndef COMMON_BASE_PLAIN_H
 #define COMMON_BASE_PLAIN_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,17 +13,15 @@
 
 #include "common/base/slice.h"
 
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "the first byte of a word has to be its lowest"
-#endif
-
 /*
- * Top bits of the bytes of a word that are not plain. A byte below n makes its top bit show in
- * (w - n) & ~w; a carry only adds false ones above a true one, so the lowest bit is always true.
+ * Top bits of the bytes of a word that are not plain, the first byte lowest. A byte below n makes
+ * its top bit show in (w - n) & ~w; a carry only adds false ones above a true one, so the lowest
+ * bit is always true.
  */
-static inline uint64_t plain_not(uint64_t w)
+static inline uint64_t plain_not(uint64_t word)
 {
 	const uint64_t ones = 0x0101010101010101U;
+	uint64_t w = le64toh(word);
 	uint64_t quote = w ^ ones * '"';
 	uint64_t slash = w ^ ones * '\\';
 
